@@ -1,2 +1,2 @@
-var app = WebApplication.Create(args);
-app.Run();
+await using var app = WebApplication.Create(args);
+await app.RunAsync();

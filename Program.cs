@@ -1,2 +1,53 @@
-await using var app = WebApplication.Create(args);
-await app.RunAsync();
+using McpFilesServer;
+using McpFilesServer.Auth;
+using McpFilesServer.Commands;
+using McpFilesServer.Data;
+using McpFilesServer.Tools;
+
+#if DEBUG
+// A Debug build whose environment is not set is somebody's machine.
+Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT")
+    ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Development);
+#endif
+
+try
+{
+    var builder = WebApplication.CreateBuilder(args);
+    if (args is [TokenCommand.Name, ..])
+    {
+        return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
+    }
+
+#if DEBUG
+    // Issuer, sign-in pages and a stand-in for Microsoft Graph, so that the whole pattern runs on one machine.
+    if (builder.Environment.IsDevelopment())
+    {
+        McpFilesServer.Dev.DevSetup.AddDevelopmentProvider(builder, Scopes.InWords);
+    }
+#endif
+
+    builder.AddAuth();
+    builder.AddData();
+    builder.AddTools()
+        .With<ProjectTools>()
+        .With<FileTools>()
+        .With<PeopleTools>();
+
+    await using var app = builder.Build();
+
+    // The way of a request: uniform errors, door (host, size, origin), token, gateway, SDK, arguments, tool.
+    app.UseDoor();
+    app.UseAuthentication();
+    app.UseAuthorization();
+    app.MapMcp(app.Services.GetRequiredService<McpOptions>().Path).RequireGateway(app.Services);
+    app.MapResourceMetadata();
+    app.MapHealth();
+
+    await app.RunAsync();
+    return 0;
+}
+catch (Exception e) when (StartFailure.Explain(e) is { } line)
+{
+    await Console.Error.WriteLineAsync(line);
+    return 1;
+}

@@ -1,0 +1,16 @@
+using System.Collections.Frozen;
+using McpFilesServer.Data;
+
+namespace McpFilesServer.Auth;
+
+/// <summary>
+/// Who calls, as the validated access token says it, and nobody else: no header, argument or <c>_meta</c> adds to it.
+/// Made anew for every request.
+/// </summary>
+/// <param name="Issuer">The issuer; with <paramref name="Subject"/> it is the identity.</param>
+/// <param name="Subject">The issuer's stable id of the person.</param>
+/// <param name="Name">What to call the person. For people to read, never for a decision.</param>
+/// <param name="Client">The OAuth client that acts for the person.</param>
+/// <param name="TokenId">A hash of the token's <c>jti</c>: for the audit, useless to a thief.</param>
+/// <param name="Scopes">The scopes that the token holds.</param>
+internal sealed record Caller(string Issuer, string Subject, string Name, string Client, string TokenId, FrozenSet<string> Scopes) : IPerson;

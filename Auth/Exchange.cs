@@ -1,0 +1,73 @@
+using System.Security.Claims;
+using Microsoft.Identity.Client;
+using Microsoft.Identity.Web;
+
+namespace McpFilesServer.Auth;
+
+/// <summary>
+/// Exchanges the caller's token On-Behalf-Of him for one of a downstream API, with just the scopes that the operation declared. One
+/// exchange for each call, nothing kept. It has no other identity to fall back to: without a caller's token there is no token.
+/// </summary>
+internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, McpOptions mcp, ILogger<Exchange> log)
+{
+    /// <summary>The scheme of Microsoft.Identity.Web that holds the settings of section <c>Obo</c>. It validates nothing.</summary>
+    public const string Scheme = "Obo";
+
+    /// <summary>The longest life that an exchanged token may have.</summary>
+    private static readonly TimeSpan MaxLifetime = TimeSpan.FromMinutes(5);
+
+    private const string TryAgain = "The downstream service could not be reached on your behalf. Try again in a minute.";
+
+    /// <summary>Puts the downstream token into the decision; or the fault that the tool's answer will be.</summary>
+    /// <returns>A refusal when the client can do something about it: the issuer wants the person to sign in again, with claims.</returns>
+    public async Task<Refusal?> ForAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
+    {
+        var downstream = decision.Operation.Downstream!;
+        var scopes = downstream.Scopes.Select(scope => FullName(downstream.Resource, scope)).ToList();
+        try
+        {
+            decision.DownstreamToken = await AcquireAsync(http, scopes, cancellationToken);
+        }
+        catch (MicrosoftIdentityWebChallengeUserException e) when (e.MsalUiRequiredException.Claims is { Length: > 0 and <= 8192 } claims)
+        {
+            var prefix = auth.Issuers.FirstOrDefault(issuer => issuer.Authority == decision.Caller.Issuer)?.ScopePrefix;
+            return Refusal.ClaimsNeeded(string.Join(' ', mcp.BaselineScopes.Split(' ').Select(scope => prefix + scope)), claims);
+        }
+        catch (Exception e) when (e is MicrosoftIdentityWebChallengeUserException or MsalException or HttpRequestException or ExchangeRefusedException)
+        {
+            log.LogWarning("The exchange for {Operation} failed: {Error}", decision.Operation.Target, (e.InnerException as MsalException ?? e as MsalException)?.ErrorCode ?? e.Message);
+            decision.ExchangeFault = TryAgain;
+        }
+
+        return null;
+    }
+
+    private static async Task<string> AcquireAsync(HttpContext http, List<string> scopes, CancellationToken cancellationToken)
+    {
+        var acquisition = http.RequestServices.GetRequiredService<ITokenAcquisition>();
+        var result = await acquisition.GetAuthenticationResultForUserAsync(
+            scopes,
+            authenticationScheme: Scheme,
+            user: new ClaimsPrincipal(http.User.Identity!),
+            tokenAcquisitionOptions: new TokenAcquisitionOptions { CancellationToken = cancellationToken });
+        var time = http.RequestServices.GetRequiredService<TimeProvider>();
+        if (result.ExpiresOn > time.GetUtcNow() + MaxLifetime + Rfc9068.ClockSkew)
+        {
+            throw new ExchangeRefusedException("token_lives_too_long");
+        }
+
+        return result.AccessToken;
+    }
+
+    /// <summary>A declared scope as the issuer knows it: the one entry of the downstream API's <c>Scopes</c> setting that ends with it.</summary>
+    /// <exception cref="SettingsException">The setting does not list it. Checked at start for every operation.</exception>
+    public string FullName(string resource, string scope)
+    {
+        var allowed = configuration.GetSection($"{resource}:Scopes").Get<string[]>() ?? [];
+        return allowed.FirstOrDefault(name => name == scope || name.EndsWith($"/{scope}", StringComparison.Ordinal))
+            ?? throw new SettingsException($"{resource}:Scopes does not list '{scope}', which a tool declares. Add its full name, such as https://graph.microsoft.com/{scope}.");
+    }
+
+    /// <summary>The issuer gave a token that this server does not take.</summary>
+    private sealed class ExchangeRefusedException(string reason) : Exception(reason);
+}

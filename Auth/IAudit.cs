@@ -1,0 +1,47 @@
+namespace McpFilesServer.Auth;
+
+/// <summary>Where decisions are recorded. A decision that cannot be recorded is a refusal.</summary>
+internal interface IAudit
+{
+    /// <summary>Returns when the record is durable.</summary>
+    Task RecordAsync(AuditRecord record, CancellationToken cancellationToken);
+}
+
+/// <summary>One decision, in words for the operator. Never a token, an argument or content: names, hashes and reasons.</summary>
+internal sealed record AuditRecord
+{
+    /// <summary><c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it.</summary>
+    public required string Kind { get; init; }
+
+    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>.</summary>
+    public required string Decision { get; init; }
+
+    /// <summary>Why, as a stable snake_case word.</summary>
+    public required string Reason { get; init; }
+
+    public required string PolicyVersion { get; init; }
+
+    public string? TraceId { get; init; }
+
+    public string? Address { get; init; }
+
+    public string? Issuer { get; init; }
+
+    public string? Subject { get; init; }
+
+    public string? Client { get; init; }
+
+    /// <summary>A hash of the token's <c>jti</c>.</summary>
+    public string? TokenId { get; init; }
+
+    public string? Method { get; init; }
+
+    public string? Target { get; init; }
+
+    /// <summary>SHA-256 of the arguments as they were sent.</summary>
+    public string? ArgumentsDigest { get; init; }
+
+    public string? ScopesNeeded { get; init; }
+
+    public string? ScopesHeld { get; init; }
+}

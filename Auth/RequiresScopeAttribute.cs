@@ -1,0 +1,25 @@
+namespace McpFilesServer.Auth;
+
+/// <summary>
+/// The scopes that a caller's token must hold for a tool, resource or prompt: all of them, and no more than it really needs.
+/// A primitive without this attribute stops the server from starting.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class RequiresScopeAttribute(params string[] scopes) : Attribute
+{
+    public IReadOnlyList<string> Scopes => scopes;
+}
+
+/// <summary>
+/// A downstream API that a tool calls on behalf of the caller, and the scopes it needs there. The gateway exchanges the caller's
+/// token for one with just these scopes before the tool runs; a tool that declares nothing can call nothing.
+/// </summary>
+/// <param name="resource">The settings section of the downstream API, such as <c>Graph</c>.</param>
+/// <param name="scopes">Scopes of that API, such as <c>User.ReadBasic.All</c>.</param>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class DownstreamAttribute(string resource, params string[] scopes) : Attribute
+{
+    public string Resource => resource;
+
+    public IReadOnlyList<string> Scopes => scopes;
+}

@@ -1,0 +1,37 @@
+using System.Text.Json;
+using ModelContextProtocol;
+using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
+
+namespace McpFilesServer.Auth;
+
+/// <summary>
+/// Inside the SDK's pipeline: lets a message pass only when it is the one that the gateway decided on. It never fires while gateway
+/// and SDK read alike; it is there for the day when they do not, or when somebody maps the endpoint without the gateway.
+/// </summary>
+internal static class SecondLock
+{
+    public static McpMessageHandler Filter(McpMessageHandler next) => (context, cancellationToken) =>
+    {
+        var decision = context.Server.Services!.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<Decision>();
+        if (decision is null || !IsDecided(context.JsonRpcMessage, decision.Message))
+        {
+            throw new McpProtocolException(Refusal.Undecided.Message, McpErrorCode.InternalError);
+        }
+
+        return next(context, cancellationToken);
+    };
+
+    private static bool IsDecided(JsonRpcMessage message, Envelope decided) => message switch
+    {
+        JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && Id(request.Id) == decided.Id.GetRawText()
+            && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri"),
+        JsonRpcNotification notification => notification.Method == decided.Method && decided.IsNotification,
+        _ => false,
+    };
+
+    private static string Id(RequestId id) => JsonSerializer.Serialize(id.Id, McpJsonUtilities.DefaultOptions);
+
+    private static string? Text(System.Text.Json.Nodes.JsonNode? node, string name) =>
+        node?[name] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+}

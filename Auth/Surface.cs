@@ -1,0 +1,119 @@
+using System.Collections.Frozen;
+using System.Security.Cryptography;
+using System.Text;
+using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
+
+namespace McpFilesServer.Auth;
+
+/// <summary>Something that a caller can ask of this server, and what it takes.</summary>
+/// <param name="Method">The JSON-RPC method.</param>
+/// <param name="Target">The tool, prompt or resource, as it was declared; null for the methods of the protocol itself.</param>
+/// <param name="Scopes">All scopes it takes. Empty for the methods of the protocol itself, which a valid token suffices for.</param>
+/// <param name="Downstream">The downstream API that it calls on behalf of the caller, if any.</param>
+internal sealed record Operation(string Method, string? Target, IReadOnlyList<string> Scopes, DownstreamAttribute? Downstream);
+
+/// <summary>
+/// The map of everything that can be asked of this server: every tool, prompt and resource with the scopes it declared, and the
+/// methods of the protocol. What is not on it is refused. It is made once at start, which fails when something declared nothing.
+/// </summary>
+internal sealed class Surface
+{
+    /// <summary>What a client needs to talk to the server at all. A valid token suffices; none of it reads or changes anybody's data.</summary>
+    private static readonly FrozenDictionary<string, Operation> Protocol = ((IEnumerable<string>)
+    [
+        RequestMethods.Initialize, RequestMethods.Ping, RequestMethods.ServerDiscover,
+        RequestMethods.ToolsList, RequestMethods.PromptsList, RequestMethods.ResourcesList, RequestMethods.ResourcesTemplatesList,
+        NotificationMethods.InitializedNotification, NotificationMethods.CancelledNotification,
+        NotificationMethods.ProgressNotification, "notifications/roots/list_changed",
+    ]).ToFrozenDictionary(method => method, method => new Operation(method, null, [], null));
+
+    private readonly FrozenDictionary<string, Operation> tools;
+    private readonly FrozenDictionary<string, Operation> prompts;
+    private readonly IReadOnlyList<(McpServerResource Resource, Operation Operation)> resources;
+
+    /// <exception cref="SettingsException">A tool, prompt or resource declares no scope, or one that is not in <see cref="Scopes"/>.</exception>
+    public Surface(IEnumerable<McpServerTool> tools, IEnumerable<McpServerPrompt> prompts, IEnumerable<McpServerResource> resources, AuthOptions auth)
+    {
+        this.tools = Declared(tools, RequestMethods.ToolsCall, tool => tool.ProtocolTool.Name);
+        this.prompts = Declared(prompts, RequestMethods.PromptsGet, prompt => prompt.ProtocolPrompt.Name);
+        // As the SDK does: an exact URI goes before a template.
+        this.resources =
+        [
+            .. resources.OrderBy(resource => resource.IsTemplated)
+                .Select(resource => (resource, Declaration(RequestMethods.ResourcesRead, resource.ProtocolResourceTemplate.UriTemplate, resource.Metadata))),
+        ];
+        PolicyVersion = Version(auth);
+    }
+
+    /// <summary>All operations on tools, prompts and resources, in the order of their names.</summary>
+    public IEnumerable<Operation> Operations =>
+        tools.Values.Concat(prompts.Values).Concat(resources.Select(resource => resource.Operation))
+            .OrderBy(operation => operation.Method, StringComparer.Ordinal).ThenBy(operation => operation.Target, StringComparer.Ordinal);
+
+    /// <summary>A hash over the declared scopes and the allowed clients, which together are the policy. It stands in every audit record.</summary>
+    public string PolicyVersion { get; }
+
+    /// <summary>Finds what a message asks for. Names are compared exactly.</summary>
+    /// <returns>The operation; or null and the refusal.</returns>
+    public Operation? Find(Envelope message, bool legacy, out Refusal? refusal)
+    {
+        var method = message.Method!;
+        var operation = method switch
+        {
+            RequestMethods.ToolsCall => tools.GetValueOrDefault(message.Param("name") ?? ""),
+            RequestMethods.PromptsGet => prompts.GetValueOrDefault(message.Param("name") ?? ""),
+            RequestMethods.ResourcesRead => Resource(message.Param("uri")),
+            _ => Protocol.GetValueOrDefault(method),
+        };
+        var named = method is RequestMethods.ToolsCall or RequestMethods.PromptsGet or RequestMethods.ResourcesRead;
+        refusal = operation is not null ? null : named ? Refusal.UnknownTarget(method) : Refusal.UnknownMethod(legacy);
+        return operation;
+    }
+
+    private Operation? Resource(string? uri) =>
+        uri is null ? null : resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
+
+    private static FrozenDictionary<string, Operation> Declared<T>(IEnumerable<T> primitives, string method, Func<T, string> name)
+        where T : IMcpServerPrimitive
+    {
+        var map = new Dictionary<string, Operation>(StringComparer.Ordinal);
+        foreach (var primitive in primitives)
+        {
+            if (!map.TryAdd(name(primitive), Declaration(method, name(primitive), primitive.Metadata)))
+            {
+                throw new SettingsException($"Two primitives for {method} are called '{name(primitive)}'. The second would shadow the first: rename one.");
+            }
+        }
+
+        return map.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    private static Operation Declaration(string method, string target, IReadOnlyList<object> metadata)
+    {
+        var scopes = metadata.OfType<RequiresScopeAttribute>().SelectMany(attribute => attribute.Scopes).Distinct().ToList();
+        if (scopes.Count == 0)
+        {
+            throw new SettingsException($"'{target}' ({method}) declares no scope. Put [RequiresScope(Scopes.…)] on it: nothing is served without.");
+        }
+
+        if (scopes.FirstOrDefault(scope => !Scopes.InWords.ContainsKey(scope)) is { } unknown)
+        {
+            throw new SettingsException($"'{target}' ({method}) declares the scope '{unknown}', which is not in Scopes.InWords. Add it there.");
+        }
+
+        return new Operation(method, target, scopes, metadata.OfType<DownstreamAttribute>().SingleOrDefault());
+    }
+
+    private string Version(AuthOptions auth)
+    {
+        var policy = new StringBuilder();
+        foreach (var operation in Operations)
+        {
+            policy.AppendLine($"{operation.Method} {operation.Target}: {string.Join(' ', operation.Scopes)}; {operation.Downstream?.Resource} {string.Join(' ', operation.Downstream?.Scopes ?? [])}");
+        }
+
+        policy.AppendJoin(' ', auth.AllowedClients.Order(StringComparer.Ordinal));
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(policy.ToString())))[..16];
+    }
+}

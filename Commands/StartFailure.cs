@@ -1,0 +1,16 @@
+using Microsoft.AspNetCore.Connections;
+
+namespace McpFilesServer.Commands;
+
+/// <summary>Why the server did not start, in a line that an operator can act on. What is not foreseen here keeps its stack.</summary>
+internal static class StartFailure
+{
+    public static string? Explain(Exception e) => e switch
+    {
+        SettingsException => e.Message,
+        InvalidOperationException { InnerException: SettingsException inner } => inner.Message,
+        IOException { InnerException: AddressInUseException } => $"{e.Message.TrimEnd('.')}. Stop what runs there, or set Urls (and Mcp:Resource) to another port.",
+        FormatException or InvalidDataException when e.Message.Contains("JSON", StringComparison.Ordinal) => $"A settings file is not valid JSON. {e.InnerException?.Message ?? e.Message}",
+        _ => null,
+    };
+}

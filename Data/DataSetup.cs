@@ -1,0 +1,59 @@
+using McpFilesServer.Auth;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace McpFilesServer.Data;
+
+/// <summary>What is kept and fetched: projects, files on disk, the audit, Microsoft Graph.</summary>
+internal static class DataSetup
+{
+    public static void AddData(this WebApplicationBuilder builder)
+    {
+        var storage = builder.AddSettings<StorageOptions>();
+        var files = builder.AddSettings<FilesOptions>();
+        var graph = builder.AddSettings<GraphOptions>();
+        var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
+        var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);
+
+        var services = builder.Services;
+        services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, "server.db"), "Schema")));
+        services.AddSingleton<IAudit>(provider =>
+            new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, provider.GetRequiredService<TimeProvider>())));
+        services.AddSingleton<Projects>().AddSingleton<Files>();
+        services.AddHostedService<Welcome>();
+        services.AddHttpClient<Graph>(client =>
+            {
+                client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");
+                client.Timeout = TimeSpan.FromSeconds(10);
+                client.MaxResponseContentBufferSize = 1024 * 1024;
+            })
+            // A redirect would carry the token to wherever the answer says.
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+        services.AddHealthChecks().AddCheck<StorageHealth>("storage", tags: ["ready"]);
+    }
+
+    private static T Make<T>(string directory, Func<T> make)
+    {
+        try
+        {
+            _ = OperatingSystem.IsWindows()
+                ? Directory.CreateDirectory(directory)
+                : Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            return make();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or Microsoft.Data.Sqlite.SqliteException)
+        {
+            throw new SettingsException($"Storage:Directory: '{directory}' cannot be used ({e.Message.TrimEnd('.')}). Name a folder that the server may write to.");
+        }
+    }
+}
+
+/// <summary>Ready means: the database answers and the folder of the projects is there.</summary>
+internal sealed class StorageHealth(Database database) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return HealthCheckResult.Healthy();
+    }
+}

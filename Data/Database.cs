@@ -1,0 +1,69 @@
+using System.Data;
+using System.Globalization;
+using System.Reflection;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace McpFilesServer.Data;
+
+/// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, each in a transaction.</summary>
+internal sealed class Database
+{
+    private readonly string connectionString;
+
+    /// <param name="file">The file; made when it is missing.</param>
+    /// <param name="schema">The folder of the scripts below <c>Data</c>.</param>
+    public Database(string file, string schema)
+    {
+        connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
+        Migrate(schema);
+    }
+
+    /// <summary>Opens a pooled connection. The caller disposes it.</summary>
+    public async Task<SqliteConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        var connection = new SqliteConnection(connectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Times are text in UTC, to the millisecond, so that their order is that of the text.</summary>
+    public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    private void Migrate(string schema)
+    {
+        using var connection = new SqliteConnection(connectionString);
+        connection.Open();
+        connection.Execute("pragma journal_mode = wal");
+        connection.Execute("create table if not exists schema_version (version integer not null primary key)");
+        foreach (var (version, script) in Scripts(schema))
+        {
+            using var transaction = connection.BeginTransaction(IsolationLevel.Serializable);
+            if (connection.ExecuteScalar<long>("select count(*) from schema_version where version = @version", new { version }, transaction) == 0)
+            {
+                connection.Execute(script, transaction: transaction);
+                connection.Execute("insert into schema_version (version) values (@version)", new { version }, transaction);
+            }
+
+            transaction.Commit();
+        }
+    }
+
+    private static IEnumerable<(int Version, string Script)> Scripts(string schema)
+    {
+        var prefix = $"{typeof(Database).Namespace}.{schema}.";
+        foreach (var name in Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(name => name.StartsWith(prefix, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
+            yield return (int.Parse(name.AsSpan(prefix.Length, 3), CultureInfo.InvariantCulture), reader.ReadToEnd());
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Net.Http.Headers;
+using System.Text.Json.Serialization;
+
+namespace McpFilesServer.Data;
+
+/// <summary>Section <c>Graph</c>: Microsoft Graph, the downstream API.</summary>
+internal sealed class GraphOptions : ISettings
+{
+    public static string Section => Graph.Resource;
+
+    /// <summary>The versioned root, such as <c>https://graph.microsoft.com/v1.0</c>. Nothing else is ever called.</summary>
+    public string BaseUrl { get; set; } = "https://graph.microsoft.com/v1.0";
+
+    /// <summary>The full names of the scopes that this server may exchange a caller's token for.</summary>
+    public IList<string> Scopes { get; set; } = [];
+
+    public IEnumerable<string> Problems(IHostEnvironment environment)
+    {
+        if (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var url) || (url.Scheme != "https" && !(environment.IsDevelopment() && url.IsLoopback)))
+        {
+            yield return $"Graph:BaseUrl '{BaseUrl}' must be an https URL (plain http is for a loopback address in Development).";
+        }
+    }
+}
+
+/// <summary>A person in the directory.</summary>
+internal sealed record DirectoryPerson(string Id, string DisplayName, string? Mail = null, string? JobTitle = null);
+
+/// <summary>Microsoft Graph v1.0, with the token that the gateway exchanged for the running tool.</summary>
+internal sealed class Graph(HttpClient http, IDownstreamToken token)
+{
+    /// <summary>The name of this downstream API: that of its settings section.</summary>
+    public const string Resource = "Graph";
+
+    private const int MaxPeople = 25;
+
+    /// <summary>Searches display names and mail addresses.</summary>
+    /// <exception cref="ProblemException">Graph refused, failed, or answered with something else than people.</exception>
+    public async Task<IReadOnlyList<DirectoryPerson>> FindPeopleAsync(string query, CancellationToken cancellationToken)
+    {
+        // A quote would end the phrase that the query is.
+        var phrase = Uri.EscapeDataString(query.Replace("\\", "", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal));
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get,
+            new Uri($"users?$search=%22displayName:{phrase}%22%20OR%20%22mail:{phrase}%22&$select=id,displayName,mail,jobTitle&$top={MaxPeople}", UriKind.Relative));
+        request.Headers.Add("ConsistencyLevel", "eventual");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.DownstreamToken);
+        try
+        {
+            using var response = await http.SendAsync(request, cancellationToken);
+            if (!response.IsSuccessStatusCode)
+            {
+                throw new ProblemException("The directory did not answer the search. Try again in a minute.");
+            }
+
+            var page = await response.Content.ReadFromJsonAsync<Page>(cancellationToken);
+            return [.. (page?.Value ?? []).Where(person => person.Id.Length > 0).Take(MaxPeople)];
+        }
+        catch (Exception e) when (e is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            throw new ProblemException("The directory could not be reached. Try again in a minute.");
+        }
+    }
+
+    private sealed record Page([property: JsonPropertyName("value")] IReadOnlyList<DirectoryPerson> Value);
+}

@@ -1,0 +1,7 @@
+namespace McpFilesServer.Data;
+
+/// <summary>The access token for the downstream API that the running tool declared: the caller's, exchanged, never the server's own.</summary>
+internal interface IDownstreamToken
+{
+    string DownstreamToken { get; }
+}

@@ -1,0 +1,24 @@
+using System.Collections.Concurrent;
+
+namespace McpFilesServer.Data;
+
+/// <summary>Where each project's folder is.</summary>
+internal sealed class ProjectFolders(string root, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, ProjectFolder> folders = new(StringComparer.Ordinal);
+
+    /// <summary>The folder of a project. The slug is one that the database gave, never one that a caller sent.</summary>
+    public ProjectFolder Of(string slug) => folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
+
+    /// <summary>Makes the empty folder of a new project.</summary>
+    public void Create(string slug) => Of(slug).CreateRoot();
+
+    /// <summary>Removes what writes that were cut off by a crash have left.</summary>
+    public void SweepTemporaries()
+    {
+        foreach (var folder in Directory.EnumerateDirectories(root))
+        {
+            Of(Path.GetFileName(folder)).SweepTemporaries(time.GetUtcNow());
+        }
+    }
+}

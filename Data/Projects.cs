@@ -1,0 +1,100 @@
+using System.Security.Cryptography;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace McpFilesServer.Data;
+
+/// <summary>A project as one of its members sees it.</summary>
+internal sealed record Project(string Id, string Slug, string Title, string Role, string CreatedAt, long Members);
+
+/// <summary>What a member may do: each role may do what the ones before it may.</summary>
+internal enum Role
+{
+    Reader,
+    Editor,
+    Owner,
+}
+
+/// <summary>Projects and their members. Every query carries the person, so that a foreign project is no row.</summary>
+internal sealed class Projects(Database database, ProjectFolders folders, TimeProvider time)
+{
+    private const string MinePart =
+        """
+        select p.id as Id, p.slug as Slug, p.title as Title, m.role as Role, p.created_at as CreatedAt,
+               (select count(*) from member n where n.project_id = p.id) as Members
+        from project p join member m on m.project_id = p.id and m.issuer = @Issuer and m.subject = @Subject
+        """;
+
+    /// <summary>The person's projects by slug, at most <paramref name="limit"/>.</summary>
+    public async Task<IReadOnlyList<Project>> ListAsync(IPerson person, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<Project>(new CommandDefinition(
+            $"{MinePart} order by p.slug limit @limit", new { person.Issuer, person.Subject, limit }, cancellationToken: cancellationToken))).AsList();
+    }
+
+    /// <summary>The project of this slug, when the person is a member with at least this role.</summary>
+    /// <exception cref="ProblemException">There is no such project for this person; or his role is too low.</exception>
+    public async Task<Project> FindAsync(IPerson person, string slug, Role role, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        var project = await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
+            $"{MinePart} where p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken))
+            ?? throw new ProblemException($"You have no project '{slug}'. list_projects shows the ones you have.");
+        return Enum.Parse<Role>(project.Role, ignoreCase: true) >= role ? project
+            : throw new ProblemException($"This takes the role {role.ToString().ToLowerInvariant()} in '{slug}'; yours is {project.Role}.");
+    }
+
+    /// <summary>Makes a project with its folder; the person is its owner.</summary>
+    public async Task<Project> CreateAsync(IPerson person, string title, CancellationToken cancellationToken)
+    {
+        var slug = SlugFor(title);
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await InsertAsync(connection, slug, title, [(person, Role.Owner)], cancellationToken);
+        // The folder before the commit: a folder without a project is nothing, a project without a folder is broken.
+        folders.Create(slug);
+        await transaction.CommitAsync(cancellationToken);
+        return await FindAsync(person, slug, Role.Owner, cancellationToken);
+    }
+
+    /// <summary>Makes a project under a name of the server's own choice, once.</summary>
+    /// <returns>Whether it was made now.</returns>
+    public async Task<bool> SeedAsync(string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        if (await connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            "select count(*) from project where slug = @slug", new { slug }, cancellationToken: cancellationToken)) > 0)
+        {
+            return false;
+        }
+
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await InsertAsync(connection, slug, title, members, cancellationToken);
+        folders.Create(slug);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+
+    private async Task InsertAsync(
+        SqliteConnection connection, string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, CancellationToken cancellationToken)
+    {
+        var now = Database.Text(time.GetUtcNow());
+        var id = Guid.CreateVersion7(time.GetUtcNow()).ToString("n");
+        await connection.ExecuteAsync(new CommandDefinition(
+            "insert into project (id, slug, title, created_at) values (@id, @slug, @title, @now)", new { id, slug, title, now }, cancellationToken: cancellationToken));
+        await connection.ExecuteAsync(new CommandDefinition(
+            "insert into member (project_id, issuer, subject, name, role, added_at) values (@id, @Issuer, @Subject, @Name, @role, @now)",
+            members.Select(member => new { id, member.Person.Issuer, member.Person.Subject, member.Person.Name, role = member.Role.ToString().ToLowerInvariant(), now }),
+            cancellationToken: cancellationToken));
+    }
+
+    /// <summary>Words of the title and a random ending: whoever makes projects learns nothing about the names that others have taken.</summary>
+    private static string SlugFor(string title)
+    {
+        var words = new string([.. title.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : '-')])
+            .Split('-', StringSplitOptions.RemoveEmptyEntries);
+        var readable = string.Join('-', words.Length == 0 ? ["project"] : words);
+        return $"{readable[..Math.Min(readable.Length, 40)].TrimEnd('-')}-{RandomNumberGenerator.GetString("abcdefghijkmnpqrstuvwxyz23456789", 8)}";
+    }
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+
+namespace McpFilesServer;
+
+/// <summary>One section of the settings: it binds strictly, knows what is wrong with itself, and is validated before anything starts.</summary>
+internal interface ISettings
+{
+    /// <summary>The name of the section, such as <c>Mcp</c>.</summary>
+    static abstract string Section { get; }
+
+    /// <summary>One line for each thing that is wrong: the setting's name, and the fix.</summary>
+    IEnumerable<string> Problems(IHostEnvironment environment);
+}
+
+/// <summary>The server does not start with these settings. The message is one line for each problem, for the operator.</summary>
+internal sealed class SettingsException(string message) : Exception(message);
+
+internal static class SettingsSetup
+{
+    /// <summary>Binds a section, refuses unknown keys and bad values, and registers the result as a singleton.</summary>
+    /// <exception cref="SettingsException">A key is unknown, a value has the wrong form, or the section has a problem.</exception>
+    public static T AddSettings<T>(this WebApplicationBuilder builder) where T : class, ISettings, new()
+    {
+        var settings = new T();
+        try
+        {
+            builder.Configuration.GetSection(T.Section).Bind(settings, binder => binder.ErrorOnUnknownConfiguration = true);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new SettingsException($"{T.Section}: {Explain(e)}");
+        }
+
+        var problems = settings.Problems(builder.Environment).ToList();
+        if (problems.Count > 0)
+        {
+            throw new SettingsException(string.Join(Environment.NewLine, problems));
+        }
+
+        builder.Services.AddSingleton(settings);
+        return settings;
+    }
+
+    /// <summary>The binder's message names the key; what it says of .NET types helps nobody who edits a settings file.</summary>
+    private static string Explain(InvalidOperationException e)
+    {
+        var quoted = e.Message.Split('\'');
+        return e.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal)
+            ? string.Create(CultureInfo.InvariantCulture, $"unknown setting {quoted.ElementAtOrDefault(quoted.Length - 2)}. Correct its name, or remove it.")
+            : string.Create(CultureInfo.InvariantCulture, $"the value of {quoted.ElementAtOrDefault(quoted.Length > 3 ? 3 : 1)} has the wrong form. Correct it.");
+    }
+}

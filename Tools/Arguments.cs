@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
+using NJsonSchema;
+using NJsonSchema.Validation;
+
+namespace McpFilesServer.Tools;
+
+/// <summary>
+/// Holds arguments to the schema that the tool publishes, because the SDK does not: it takes <c>"5"</c> for 5 and ignores what it
+/// does not know. Schemas are closed (<c>additionalProperties: false</c>) and compiled once, at start.
+/// </summary>
+internal sealed class Arguments
+{
+    /// <summary>The description of the argument that most tools have.</summary>
+    public const string Project = "The project's slug, as list_projects gives it.";
+
+    private readonly Dictionary<string, JsonSchema> schemas = new(StringComparer.Ordinal);
+
+    public Arguments(IEnumerable<McpServerTool> tools)
+    {
+        foreach (var tool in tools.Select(tool => tool.ProtocolTool))
+        {
+            var schema = JsonSerializer.SerializeToNode(tool.InputSchema)!.AsObject();
+            Close(schema);
+            tool.InputSchema = JsonSerializer.SerializeToElement(schema);
+            schemas.Add(tool.Name, JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult());
+        }
+    }
+
+    /// <summary>One plain sentence on the first argument that is wrong; null when all are right.</summary>
+    public string? Fault(CallToolRequestParams call)
+    {
+        var schema = schemas[call.Name];
+        var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())).FirstOrDefault();
+        return error is null ? null : Sentence(error, schema);
+    }
+
+    /// <summary>No object of a schema takes members that it does not name.</summary>
+    private static void Close(JsonObject schema)
+    {
+        if (schema["properties"] is JsonObject properties)
+        {
+            schema["additionalProperties"] = false;
+            foreach (var property in properties.Select(property => property.Value).OfType<JsonObject>())
+            {
+                Close(property);
+            }
+        }
+        else if (schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object")
+        {
+            schema["additionalProperties"] = false;
+        }
+
+        if (schema["items"] is JsonObject items)
+        {
+            Close(items);
+        }
+    }
+
+    private static string Sentence(ValidationError error, JsonSchema schema)
+    {
+        var name = Readable(error.Path is { Length: > 2 } path ? path[2..].Replace('/', '.') : error.Property ?? "");
+        return error.Kind switch
+        {
+            ValidationErrorKind.NoAdditionalPropertiesAllowed =>
+                $"There is no argument '{name}'. This tool takes: {string.Join(", ", schema.Properties.Keys.DefaultIfEmpty("no arguments"))}.",
+            ValidationErrorKind.PropertyRequired => $"The argument '{name}' is missing.",
+            ValidationErrorKind.NotInEnumeration => $"The argument '{name}' must be one of: {string.Join(", ", error.Schema.Enumeration)}.",
+            ValidationErrorKind.StringExpected => $"The argument '{name}' must be a string.",
+            ValidationErrorKind.IntegerExpected or ValidationErrorKind.NumberExpected => $"The argument '{name}' must be a whole number.",
+            ValidationErrorKind.BooleanExpected => $"The argument '{name}' must be true or false.",
+            ValidationErrorKind.ArrayExpected => $"The argument '{name}' must be a list.",
+            ValidationErrorKind.StringTooShort => Limit($"The argument '{name}' must have at least {error.Schema.MinLength} characters."),
+            ValidationErrorKind.StringTooLong => Limit($"The argument '{name}' must have at most {error.Schema.MaxLength} characters."),
+            ValidationErrorKind.NumberTooSmall => Limit($"The argument '{name}' must be at least {error.Schema.Minimum}."),
+            ValidationErrorKind.NumberTooBig => Limit($"The argument '{name}' must be at most {error.Schema.Maximum}."),
+            _ => $"The argument '{name}' does not have the form that the tool's schema asks for.",
+        };
+    }
+
+    private static string Limit(FormattableString sentence) => sentence.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>A name that a caller chose, fit for an error: letters, digits and a few signs, not too many.</summary>
+    private static string Readable(string name) =>
+        new([.. name.Take(64).Select(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '[' or ']' ? c : '?')]);
+}

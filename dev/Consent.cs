@@ -1,0 +1,120 @@
+using System.Globalization;
+using Microsoft.AspNetCore;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using OpenIddict.Abstractions;
+using OpenIddict.Server.AspNetCore;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace McpFilesServer.Dev;
+
+/// <summary>What the consent page shows, and what its form sends back.</summary>
+internal sealed record ConsentRequest(
+    Person User,
+    string ClientId,
+    string ClientName,
+    Uri RedirectUri,
+    IReadOnlyList<(string Name, string Words)> Scopes,
+    IReadOnlyList<KeyValuePair<string, string?>> Parameters,
+    string ReturnTo)
+{
+    public bool IsLoopback => RedirectUris.IsLoopback(RedirectUri);
+
+    /// <summary>Where the answer goes, in words a person can check: the host, or the scheme of an app that has none.</summary>
+    public string RedirectHost => IsWeb ? RedirectUri.Authority : $"an app on this computer ({RedirectUri.Scheme}:)";
+
+    /// <summary>
+    /// What the page's policy lets the form lead to. Browsers hold the redirect after a form to <c>form-action</c> too, so the client's own place
+    /// must be in it; the grammar has no IPv6 addresses, so there the scheme has to do.
+    /// </summary>
+    public string FormTarget => IsWeb && RedirectUri.HostNameType is not UriHostNameType.IPv6
+        ? string.Create(CultureInfo.InvariantCulture, $"{RedirectUri.Scheme}://{RedirectUri.IdnHost}:{RedirectUri.Port}")
+        : $"{RedirectUri.Scheme}:";
+
+    private bool IsWeb => RedirectUri.Scheme is "http" or "https";
+}
+
+/// <summary>
+/// The authorization endpoint, after OpenIddict has checked the request. It asks every time, for every client and every scope: a consent that was given once is
+/// never taken for another, so a link that somebody else prepared cannot be answered by it.
+/// </summary>
+internal static class Consent
+{
+    private const string Decision = "decision";
+
+    public static void MapConsent(this IEndpointRouteBuilder routes)
+    {
+        routes.MapGet("/authorize", AskAsync);
+        routes.MapPost("/authorize", DecideAsync);
+    }
+
+    private static async Task<IResult> AskAsync(HttpContext context, IAntiforgery forgery, IOpenIddictApplicationManager clients, DevOptions options)
+    {
+        if (context.GetOpenIddictServerResponse() is { Error: not null } refused)
+        {
+            return Pages.Error(refused.ErrorDescription);
+        }
+
+        var request = context.GetOpenIddictServerRequest()!;
+
+        if (request.HasPromptValue(PromptValues.None))
+        {
+            return Refuse(Errors.ConsentRequired, "The user is always asked.");
+        }
+
+        var tokens = forgery.GetAndStoreTokens(context);
+        var returnTo = context.Request.Path + context.Request.QueryString.ToUriComponent();
+
+        if (context.User() is not { } user)
+        {
+            return Pages.SignIn(returnTo, tokens);
+        }
+
+        var client = (await clients.FindByClientIdAsync(request.ClientId!, context.RequestAborted))!;
+
+        return Pages.Consent(
+            new ConsentRequest(
+                user,
+                request.ClientId!,
+                await clients.GetDisplayNameAsync(client, context.RequestAborted) ?? request.ClientId!,
+                new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)),
+                [.. options.Granted(request).Select(scope => (scope, options.InWords(scope)))],
+                [.. context.Request.Query.SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
+                returnTo),
+            tokens);
+    }
+
+    private static async Task<IResult> DecideAsync(HttpContext context, IAntiforgery forgery, DevOptions options)
+    {
+        if (context.GetOpenIddictServerResponse() is { Error: not null } refused)
+        {
+            return Pages.Error(refused.ErrorDescription);
+        }
+
+        if (!await forgery.IsRequestValidAsync(context) || context.User() is not { } user)
+        {
+            return Pages.Error("This page is out of date.");
+        }
+
+        var request = context.GetOpenIddictServerRequest()!;
+
+        return context.Request.Form[Decision] == "approve"
+            ? Results.SignIn(user.Grant(options.Granted(request), options.Resource), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme)
+            : Refuse(Errors.AccessDenied, "The user did not allow it.");
+    }
+
+    private static IResult Refuse(string error, string description) => Results.Forbid(
+        new AuthenticationProperties(new Dictionary<string, string?>
+        {
+            [OpenIddictServerAspNetCoreConstants.Properties.Error] = error,
+            [OpenIddictServerAspNetCoreConstants.Properties.ErrorDescription] = description,
+        }),
+        [OpenIddictServerAspNetCoreDefaults.AuthenticationScheme]);
+
+    /// <summary>A client with a single redirect URI need not repeat it (RFC 6749 §3.1.2.3).</summary>
+    private static async Task<string> RedirectUriAsync(OpenIddictRequest request, object client, IOpenIddictApplicationManager clients, CancellationToken cancellationToken) =>
+        request.RedirectUri ?? (await clients.GetRedirectUrisAsync(client, cancellationToken))[0];
+}

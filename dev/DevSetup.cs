@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Configuration.Memory;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace McpFilesServer.Dev;
+
+/// <summary>The development identity provider: what makes the whole pattern run on a fresh machine, offline. Never in a Release build.</summary>
+public static class DevSetup
+{
+    /// <summary>
+    /// Starts the provider, and the stand-in for Microsoft Graph, beside the server when the server is configured to trust it: that is, unless
+    /// <c>Auth:Issuers:0:Authority</c> names another issuer. What the server must know of it is added below all other configuration.
+    /// </summary>
+    /// <param name="builder">The server that is being built. Its settings are read here, once.</param>
+    /// <param name="scopesInWords">The scopes of the server, each with what it lets a client do, as the consent page says it.</param>
+    /// <exception cref="InvalidOperationException">The environment is not Development, or a setting is unsafe. The message names setting and fix.</exception>
+    public static void AddDevelopmentProvider(this WebApplicationBuilder builder, IReadOnlyDictionary<string, string> scopesInWords)
+    {
+        if (DevOptions.Read(builder.Configuration, builder.Environment, scopesInWords) is not { } options)
+        {
+            return;
+        }
+
+        var keys = Keys.OpenOrCreate(options.Directory);
+
+        // Below everything that is configured: a value of the operator's own always wins.
+        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults(options, keys) });
+
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(keys);
+        builder.Services.AddHostedService<ProviderHost>();
+
+        // MSAL takes the unnamed client. Clients with a name never meet this handler.
+        builder.Services.AddHttpClient(Options.DefaultName).AddHttpMessageHandler(() => new MsalBridge(options.Issuer));
+    }
+
+    private static Dictionary<string, string?> Defaults(DevOptions options, Keys keys)
+    {
+        var defaults = new Dictionary<string, string?>
+        {
+            ["Auth:Issuers:0:Authority"] = options.Issuer,
+            ["Obo:Authority"] = MsalBridge.Authority,
+            ["Obo:ClientId"] = options.ServerClientId,
+            ["Obo:ClientCredentials:0:SourceType"] = "ClientSecret",
+            ["Obo:ClientCredentials:0:ClientSecret"] = keys.ServerSecret,
+            ["Graph:BaseUrl"] = $"{options.Graph}/v1.0",
+        };
+
+        foreach (var (index, scope) in OnBehalfOf.GraphScopes.Index())
+        {
+            defaults[$"Graph:Scopes:{index}"] = $"{options.Graph}/{scope}";
+        }
+
+        return defaults;
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text;
+using Microsoft.AspNetCore.Antiforgery;
+using Microsoft.AspNetCore.Http;
+
+namespace McpFilesServer.Dev;
+
+/// <summary>The three pages a person sees. Plain HTML and one style sheet; no script, which the policy of every page forbids.</summary>
+internal static class Pages
+{
+    public const string StylePath = "/authorize/style.css";
+
+    private static readonly byte[] Style = ReadStyle();
+
+    public static IResult StyleSheet() => Results.Bytes(Style, "text/css; charset=utf-8");
+
+    public static IResult SignIn(string returnTo, AntiforgeryTokenSet forgery) => new Page("Sign in", "'self'", $"""
+        <h1>Who are you today?</h1>
+        <p>This is the development identity provider. It has two users and no passwords, because it can only be reached from this computer.</p>
+        <form method="post" action="/authorize/sign-in">
+        {Hidden(forgery.FormFieldName, forgery.RequestToken)}
+        {Hidden("return", returnTo)}
+        {People.Users.Select(user => (Html)$"""<button name="user" value="{user.Name}">Continue as {user.Name}</button>""")}
+        </form>
+        """);
+
+    public static IResult Consent(ConsentRequest request, AntiforgeryTokenSet forgery) => new Page($"Allow {request.ClientName}?", $"'self' {request.FormTarget}", $"""
+        <h1>Allow <strong>{request.ClientName}</strong> to use your files server?</h1>
+        <p>You are signed in as <strong>{request.User.Name}</strong>. If you allow it, the program can:</p>
+        <ul>
+        {request.Scopes.Select(scope => (Html)$"<li>{scope.Words} <code>{scope.Name}</code></li>")}
+        </ul>
+        <p>Its name is what it calls itself, and nobody has checked it. The answer goes to <strong class="host">{request.RedirectHost}</strong>.</p>
+        {(request.IsLoopback ? Warning() : default)}
+        <form method="post" action="/authorize">
+        {Hidden(forgery.FormFieldName, forgery.RequestToken)}
+        {request.Parameters.Select(parameter => Hidden(parameter.Key, parameter.Value))}
+        <button name="decision" value="approve">Approve</button>
+        <button name="decision" value="deny" class="quiet">Deny</button>
+        </form>
+        <form method="post" action="/authorize/sign-in">
+        {Hidden(forgery.FormFieldName, forgery.RequestToken)}
+        {Hidden("return", request.ReturnTo)}
+        {People.Users.Where(user => user != request.User).Select(user => (Html)$"""<button name="user" value="{user.Name}" class="link">Not you? Continue as {user.Name}</button>""")}
+        </form>
+        <dl><dt>Client id</dt><dd><code>{request.ClientId}</code></dd><dt>Redirect</dt><dd><code>{request.RedirectUri.OriginalString}</code></dd></dl>
+        """);
+
+    public static IResult Error(string? message) => new Page("That did not work", "'none'", $"""
+        <h1>That did not work</h1>
+        <p role="alert">{message ?? "The request is not valid."}</p>
+        <p>Nothing was allowed, and you were not sent anywhere. Go back to the program that brought you here and start again.</p>
+        """, StatusCodes.Status400BadRequest);
+
+    private static Html Warning() => $"""
+        <p class="warning" role="note">This program runs on this computer. Only continue if you started this from a program on this computer.</p>
+        """;
+
+    private static Html Hidden(string name, string? value) => $"""<input type="hidden" name="{name}" value="{value}">""";
+
+    private static byte[] ReadStyle()
+    {
+        using var stream = typeof(Pages).Assembly.GetManifestResourceStream("Pages.css")!;
+        using var buffer = new MemoryStream();
+        stream.CopyTo(buffer);
+
+        return buffer.ToArray();
+    }
+
+    /// <summary>A page with its headers: shown to this browser only, kept by nobody, framed by nobody, and with no script in it.</summary>
+    private sealed class Page(string title, string formAction, Html body, int status = StatusCodes.Status200OK) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext)
+        {
+            Html page = $"""
+                <!doctype html>
+                <html lang="en">
+                <head>
+                <meta charset="utf-8">
+                <meta name="viewport" content="width=device-width, initial-scale=1">
+                <meta name="color-scheme" content="light dark">
+                <title>{title}</title>
+                <link rel="stylesheet" href="{StylePath}">
+                </head>
+                <body>
+                <main>
+                {body}
+                </main>
+                </body>
+                </html>
+                """;
+
+            var response = httpContext.Response;
+            response.StatusCode = status;
+            response.ContentType = "text/html; charset=utf-8";
+            response.Headers.CacheControl = "no-store";
+            response.Headers.ContentSecurityPolicy = $"default-src 'none'; style-src 'self'; form-action {formAction}; base-uri 'none'; frame-ancestors 'none'";
+
+            return response.WriteAsync(page.ToString(), Encoding.UTF8, httpContext.RequestAborted);
+        }
+    }
+}

@@ -1,3 +1,4 @@
+using McpFilesServer.Data;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -21,7 +22,14 @@ internal static class AuthSetup
         services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>();
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
-        services.AddScoped(Decision.Current).AddScoped(provider => Decision.Current(provider).Caller);
+        services.AddScoped(Decision.Current)
+            .AddScoped(provider => Decision.Current(provider).Caller)
+            .AddScoped<IDownstreamToken>(Decision.Current);
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = mcp.MaxRequestBytes;
+        });
 
         var schemes = services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme)
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));

@@ -7,7 +7,7 @@ namespace McpFilesServer.Auth;
 /// <summary>Writes refusals: before the SDK has written a byte, and in one form for all protocol versions.</summary>
 internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareResultHandler
 {
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {

@@ -38,8 +38,7 @@ internal static class TokenCommand
         });
         try
         {
-            var provider = new Uri(configuration["Auth:Issuers:0:Authority"] ?? "http://localhost:5081/");
-            using var response = await http.PostAsync(new Uri(provider, "connect/token"), form);
+            using var response = await http.PostAsync(new Uri(new Uri(configuration["Dev:Url"] ?? "http://localhost:5081"), "token"), form);
             var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
             if (!response.IsSuccessStatusCode)
             {

@@ -12,7 +12,12 @@ namespace McpFilesServer.Tools;
 internal static class ToolsSetup
 {
     /// <summary>Names in results are snake_case, as those of tools and arguments are.</summary>
-    public static JsonSerializerOptions Json { get; } = new(McpJsonUtilities.DefaultOptions) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    public static JsonSerializerOptions Json { get; } = new(McpJsonUtilities.DefaultOptions)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        // Results are JSON for a model to read, never put into HTML.
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)

@@ -1,0 +1,132 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace McpFilesServer.Data;
+
+/// <summary>
+/// The directory of one project: the only type in the product that opens its files. Each operation holds the directory around its target and then
+/// acts on one name inside it. Only regular files and directories exist here; a link, a device, a second name of a file elsewhere or another
+/// mount answers as if there were nothing.
+/// </summary>
+/// <param name="absoluteRoot">Where the project is. Its own last component must not be a link.</param>
+/// <param name="readOnly">True to refuse every change.</param>
+/// <param name="allowHardLinks">True to read files that have several names, for directories that other programs fill. They are never written.</param>
+/// <param name="withoutOpenAt2">True to do on Linux without openat2, as on an old kernel.</param>
+[SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
+internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, bool allowHardLinks = false, bool withoutOpenAt2 = false)
+{
+    // A directory with more names than this is listed in part.
+    private const int MaxNames = 100_000;
+
+    /// <summary>What is at a path.</summary>
+    /// <exception cref="ProblemException">There is nothing that may be seen.</exception>
+    public FileEntry Describe(ProjectPath path)
+    {
+        if (path.IsRoot)
+        {
+            using var root = Hold(path);
+            return FileEntry.From(path, root.State);
+        }
+
+        using var parent = HoldParent(path);
+        var fault = parent.Inspect(path.Name, out var state);
+        return fault == DiskFault.None && IsVisible(state)
+            ? FileEntry.From(path, state)
+            : throw DiskFaults.WhenReading(fault == DiskFault.None ? DiskFault.Missing : fault, path);
+    }
+
+    /// <summary>What is in a directory, sorted by name (ordinal).</summary>
+    /// <param name="directory">The directory; what is in its directories is not listed.</param>
+    /// <param name="max">How many entries at most.</param>
+    /// <param name="cut">True when there is more than the answer holds.</param>
+    /// <exception cref="ProblemException">There is no such directory.</exception>
+    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut)
+    {
+        using var held = Hold(directory);
+        var fault = held.ReadNames(MaxNames + 1, out var names);
+        if (fault != DiskFault.None)
+        {
+            throw DiskFaults.WhenReading(fault, directory);
+        }
+
+        cut = names.Count > MaxNames;
+        names.Sort(string.CompareOrdinal);
+        var entries = new List<FileEntry>(Math.Min(max, names.Count));
+        foreach (var name in names)
+        {
+            if (directory.Child(name) is not { } path || held.Inspect(name, out var state) != DiskFault.None || !IsVisible(state))
+            {
+                continue;
+            }
+
+            if (entries.Count == max)
+            {
+                cut = true;
+                break;
+            }
+
+            entries.Add(FileEntry.From(path, state));
+        }
+
+        return entries;
+    }
+
+    /// <summary>Opens a file for reading; its entry is of the file that was opened, whatever happens to the name afterwards.</summary>
+    /// <exception cref="ProblemException">There is no such file.</exception>
+    public OpenedFile OpenRead(ProjectPath path)
+    {
+        if (path.IsRoot)
+        {
+            throw NotAFile(path);
+        }
+
+        using var parent = HoldParent(path);
+        var fault = parent.OpenFile(path.Name, out var handle, out var state);
+        if (handle is null)
+        {
+            throw DiskFaults.WhenReading(fault, path);
+        }
+
+        if (state.Kind == FileKind.File && IsVisible(state))
+        {
+            return new(handle, FileEntry.From(path, state));
+        }
+
+        handle.Dispose();
+        throw state.Kind == FileKind.Directory ? NotAFile(path) : DiskFaults.WhenReading(DiskFault.Missing, path);
+    }
+
+    private static ProblemException NotAFile(ProjectPath path) => new($"There is a directory at {DiskFaults.Quote(path)}, not a file.");
+
+    private static ProblemException NoDirectory(ProjectPath path) => new($"There is no directory at {DiskFaults.Quote(path)}.");
+
+    // A file with a second name elsewhere may be somebody else's; a directory always has several links.
+    private bool IsVisible(FileState state) =>
+        state.Kind == FileKind.Directory || (state.Kind == FileKind.File && (allowHardLinks || state.Links <= 1));
+
+    private HeldDirectory HoldParent(ProjectPath path)
+    {
+        var fault = TryHold(path.Parent, out var held);
+        return held ?? throw DiskFaults.WhenReading(fault, path);
+    }
+
+    private HeldDirectory Hold(ProjectPath directory)
+    {
+        var fault = TryHold(directory, out var held);
+        return held ?? throw (fault is DiskFault.Missing or DiskFault.Denied ? NoDirectory(directory) : DiskFaults.WhenReading(fault, directory));
+    }
+
+    private DiskFault TryHold(ProjectPath directory, out HeldDirectory? held)
+    {
+        var fault = HeldDirectory.OpenRoot(absoluteRoot, withoutOpenAt2, out var root);
+        held = root;
+        if (root is null || directory.IsRoot)
+        {
+            return fault;
+        }
+
+        using (root)
+        {
+            return root.Open(directory, out held);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+using System.Runtime.Versioning;
+using McpFilesServer.Data;
+using Xunit;
+
+namespace McpFilesServer.Tests.Data;
+
+public sealed class ProjectFolderWriteTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Creating_never_overwrites(bool walk)
+    {
+        using var scratch = new Scratch(walk);
+        scratch.Create("a.txt", "first");
+
+        Assert.Equal("There is already a file or directory at 'a.txt'.", scratch.Refusal(() => scratch.Create("a.txt", "second")));
+        Assert.Equal("first", scratch.Read("a.txt"));
+        Assert.Equal(["a.txt"], scratch.Everything());
+    }
+
+    [Fact]
+    public void Of_many_who_create_one_file_one_wins()
+    {
+        using var scratch = new Scratch();
+        var won = 0;
+        Parallel.For(0, 16, new() { MaxDegreeOfParallelism = 16 }, i => Count(ref won, () => scratch.Create("a.txt", $"writer {i}")));
+
+        Assert.Equal(1, won);
+        Assert.Equal(["a.txt"], scratch.Everything());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Of_many_with_one_etag_one_wins_and_what_it_wrote_stays(bool walk)
+    {
+        using var scratch = new Scratch(walk);
+        var etag = scratch.Create("a.txt", "0").Etag!;
+        for (var round = 0; round < 20; round++)
+        {
+            var won = 0;
+            FileEntry? winner = null;
+            Parallel.For(0, 16, new() { MaxDegreeOfParallelism = 16 }, i => Count(ref won, () =>
+            {
+                // Each has its own folder, as each request will.
+                var folder = scratch.Open();
+                winner = folder.Replace(ProjectPath.Parse("a.txt"), new byte[i], etag);
+            }));
+
+            Assert.Equal(1, won);
+            Assert.Equal(winner, scratch.Describe("a.txt"));
+            Assert.NotEqual(etag, winner!.Etag);
+            etag = winner.Etag!;
+        }
+
+        Assert.Equal(["a.txt"], scratch.Everything());
+    }
+
+    [Fact]
+    public void Replacing_a_changed_file_is_refused()
+    {
+        using var scratch = new Scratch();
+        var etag = scratch.Create("a.txt", "mine").Etag!;
+        File.WriteAllText(scratch.On("a.txt"), "them");
+
+        Assert.Contains("has changed", scratch.Refusal(() => scratch.Replace("a.txt", "x", etag)), StringComparison.Ordinal);
+        Assert.Contains("has changed", scratch.Refusal(() => scratch.Replace("a.txt", "x", "")), StringComparison.Ordinal);
+        Assert.Contains("has changed", scratch.Refusal(() => scratch.Replace("a.txt", "x", "*")), StringComparison.Ordinal);
+        Assert.Equal("them", scratch.Read("a.txt"));
+        Assert.Equal(["a.txt"], scratch.Everything());
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public void Replacing_keeps_the_permissions_but_nothing_above_them()
+    {
+        using var scratch = new Scratch();
+        var path = scratch.On("a.sh");
+        scratch.Put("a.sh", "x");
+        const UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead;
+        File.SetUnixFileMode(path, mode | UnixFileMode.SetUser);
+
+        scratch.Replace("a.sh", "y", scratch.Describe("a.sh").Etag!);
+
+        Assert.Equal(mode, File.GetUnixFileMode(path));
+    }
+
+    [Fact]
+    public void An_etag_notices_a_change_that_hides_its_time()
+    {
+        using var scratch = new Scratch();
+        var before = scratch.Create("a.txt", "one");
+        File.WriteAllText(scratch.On("a.txt"), "two");
+        File.SetLastWriteTimeUtc(scratch.On("a.txt"), before.Modified.UtcDateTime);
+
+        var after = scratch.Describe("a.txt");
+
+        Assert.Equal(before.Modified, after.Modified);
+        Assert.NotEqual(before.Etag, after.Etag);
+    }
+
+    [Fact]
+    public void A_project_to_be_read_is_not_written()
+    {
+        using var scratch = new Scratch();
+        var etag = scratch.Create("a.txt", "x").Etag!;
+        scratch.Put(".mcp-tmp-1", "left");
+        var folder = scratch.Open(readOnly: true);
+
+        Assert.Equal("This project can only be read.", scratch.Refusal(() => folder.Create(ProjectPath.Parse("b"), "x"u8)));
+        scratch.Refusal(() => folder.Replace(ProjectPath.Parse("a.txt"), "y"u8, etag));
+        scratch.Refusal(folder.CreateRoot);
+        Assert.Equal(0, folder.SweepTemporaries(DateTimeOffset.MaxValue));
+        Assert.Equal([".mcp-tmp-1", "a.txt"], scratch.Everything().Order(StringComparer.Ordinal));
+        Assert.Equal("x", scratch.Read("a.txt"));
+    }
+
+    [Fact]
+    public void Nothing_is_left_behind_when_a_write_fails()
+    {
+        using var scratch = new Scratch();
+        scratch.Put("file", "x");
+        Directory.CreateDirectory(scratch.On("dir"));
+        Directory.CreateSymbolicLink(scratch.On("link"), "nowhere");
+
+        foreach (var path in new[] { "file", "dir", "link", "file/x", "no/x", "link/x" })
+        {
+            scratch.Refusal(() => scratch.Create(path, "x"));
+            scratch.Refusal(() => scratch.Replace(path, "x", "wrong"));
+        }
+
+        Assert.Equal(["dir", "file", "link"], scratch.Everything().Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_file_that_does_not_get_its_name_is_removed_and_was_never_seen()
+    {
+        using var scratch = new Scratch();
+        HeldDirectory.OpenRoot(scratch.Root, false, out var held);
+        using (held)
+        {
+            Assert.Equal(DiskFault.None, TemporaryFile.Write(held!, "x"u8, UnixFileMode.UserRead | UnixFileMode.UserWrite, out var temporary));
+            using (temporary)
+            {
+                Assert.Single(scratch.Everything());
+                Assert.Empty(scratch.List());
+                Assert.Equal(DiskFault.Missing, temporary!.Place("no/such", replace: false, out _));
+            }
+        }
+
+        Assert.Empty(scratch.Everything());
+    }
+
+    [Theory]
+    [InlineData(28, "The disk is full.")]
+    [InlineData(122, "The disk is full.")]
+    [InlineData(30, "This project can only be read.")]
+    [InlineData(13, "The server may not write to 'a'.")]
+    [InlineData(5, "'a' could not be written.")]
+    [InlineData(9999, "'a' could not be written.")]
+    public void Every_error_of_the_system_is_a_sentence(int errno, string sentence) =>
+        Assert.Equal(sentence, DiskFaults.WhenWriting(DiskFaults.FromErrno(errno), ProjectPath.Parse("a")).Message);
+
+    [Fact]
+    public void What_a_crash_left_is_swept_and_nothing_else()
+    {
+        using var scratch = new Scratch();
+        scratch.Put(".mcp-tmp-1", "left");
+        scratch.Put("a/b/.mcp-tmp-2", "left");
+        scratch.Put("a/.mcp-trash/x", "kept");
+        scratch.Put("a/mcp-tmp-3", "kept");
+        File.WriteAllText(Path.Join(scratch.Outside, ".mcp-tmp-4"), "foreign");
+        Directory.CreateSymbolicLink(scratch.On("link"), scratch.Outside);
+        File.CreateSymbolicLink(scratch.On(".mcp-tmp-5"), Path.Join(scratch.Outside, "secret.txt"));
+
+        Assert.Equal(0, scratch.Folder.SweepTemporaries(DateTimeOffset.UnixEpoch));
+        Assert.Equal(2, scratch.Folder.SweepTemporaries(TimeProvider.System.GetUtcNow().AddMinutes(1)));
+
+        Assert.False(File.Exists(scratch.On(".mcp-tmp-1")) || File.Exists(scratch.On("a/b/.mcp-tmp-2")));
+        Assert.True(File.Exists(scratch.On("a/.mcp-trash/x")) && File.Exists(scratch.On("a/mcp-tmp-3")));
+        Assert.True(File.Exists(Path.Join(scratch.Outside, ".mcp-tmp-4")));
+        Assert.Equal(Scratch.Foreign, File.ReadAllText(Path.Join(scratch.Outside, "secret.txt")));
+    }
+
+    private static void Count(ref int won, Action write)
+    {
+        try
+        {
+            write();
+            Interlocked.Increment(ref won);
+        }
+        catch (ProblemException)
+        {
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using McpFilesServer.Data;
+using Microsoft.Win32.SafeHandles;
+using Xunit;
+
+namespace McpFilesServer.Tests.Data;
+
+/// <summary>
+/// A project and a foreign directory beside it, on a real disk. Every test runs twice on Linux: with openat2, and as on a kernel without it.
+/// </summary>
+internal sealed class Scratch : IDisposable
+{
+    public const string Foreign = "FOREIGN CONTENT";
+
+    private readonly string _base = Directory.CreateTempSubdirectory("mcp-files-").FullName;
+    private readonly bool _walk;
+
+    public Scratch(bool walk = false)
+    {
+        _walk = walk;
+        Folder = Open();
+        Folder.CreateRoot();
+        Directory.CreateDirectory(Outside);
+        File.WriteAllText(Path.Join(Outside, "secret.txt"), Foreign);
+    }
+
+    public string Root => Path.Join(_base, "project");
+
+    public string Outside => Path.Join(_base, "outside");
+
+    public ProjectFolder Folder { get; }
+
+    /// <summary>How many times a race is tried; the environment variable TEST_SCALE says more.</summary>
+    public static int Scale =>
+        int.TryParse(Environment.GetEnvironmentVariable("TEST_SCALE"), out var scale) ? scale : 300;
+
+    public ProjectFolder Open(bool readOnly = false, bool allowHardLinks = false) => new(Root, readOnly, allowHardLinks, _walk);
+
+    public string On(string path) => Path.Join(Root, path);
+
+    public void Put(string path, string content)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(On(path))!);
+        File.WriteAllText(On(path), content);
+    }
+
+    public string Read(string path)
+    {
+        using var opened = Folder.OpenRead(ProjectPath.Parse(path));
+        using var reader = new StreamReader(opened.AsStream());
+        return reader.ReadToEnd();
+    }
+
+    public FileEntry Create(string path, string content) => Folder.Create(ProjectPath.Parse(path), Encoding.UTF8.GetBytes(content));
+
+    public FileEntry Replace(string path, string content, string etag) =>
+        Folder.Replace(ProjectPath.Parse(path), Encoding.UTF8.GetBytes(content), etag);
+
+    public FileEntry Describe(string path) => Folder.Describe(ProjectPath.Parse(path));
+
+    public IReadOnlyList<string> List(string path = "", int max = 1000) =>
+        [.. Folder.List(ProjectPath.Parse(path), max, out _).Select(entry => entry.Path)];
+
+    /// <summary>What an operation is refused with. It must never say where on the server's disk anything is.</summary>
+    public string Refusal(Action operation)
+    {
+        var sentence = Assert.Throws<ProblemException>(operation).Message;
+        Assert.DoesNotContain(_base, sentence, StringComparison.Ordinal);
+        Assert.True(sentence.Length < 320, sentence);
+        return sentence;
+    }
+
+    /// <summary>The names of everything under the project, as the disk has them.</summary>
+    public IEnumerable<string> Everything() => Directory
+        .EnumerateFileSystemEntries(Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
+        .Select(path => Path.GetRelativePath(Root, path));
+
+    public void AssertForeignUntouched()
+    {
+        Assert.Equal(["secret.txt"], Directory.GetFileSystemEntries(Outside).Select(Path.GetFileName));
+        Assert.Equal(Foreign, File.ReadAllText(Path.Join(Outside, "secret.txt")));
+    }
+
+    public void HardLink(string target, string name)
+    {
+        using var root = new SafeFileHandle(LinuxCalls.Open(LinuxCalls.CurrentDirectory, "/", LinuxCalls.PathOnly, 0), true);
+        Assert.Equal(0, LinuxCalls.Link(root, target[1..], root, On(name)[1..], 0));
+    }
+
+    public void MakeFifo(string name) => Assert.Equal(0, NativeMethods.MakeFifo(Encoding.UTF8.GetBytes(On(name) + "\0"), 0x1FF));
+
+    /// <summary>A file whose name is no UTF-8, which .NET itself can neither make nor remove.</summary>
+    public void MakeFileWithInvalidName() => Assert.Equal(0, NativeMethods.MakeFile(InvalidName, 0x8000 | 0x180, 0));
+
+    public void Dispose()
+    {
+        _ = NativeMethods.Unlink(InvalidName);
+        Directory.Delete(_base, recursive: true);
+    }
+
+    private byte[] InvalidName => [.. Encoding.UTF8.GetBytes(On("bad-")), 0xFF, 0];
+
+    private static class NativeMethods
+    {
+        [DllImport("libc", EntryPoint = "mknod", ExactSpelling = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int MakeFile(byte[] path, uint mode, ulong device);
+
+        [DllImport("libc", EntryPoint = "unlink", ExactSpelling = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int Unlink(byte[] path);
+
+        [DllImport("libc", EntryPoint = "mkfifo", ExactSpelling = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+        public static extern int MakeFifo(byte[] path, uint mode);
+    }
+}

@@ -5,7 +5,7 @@ namespace McpFilesServer.Auth;
 /// <summary>What the gateway decided to let through: this caller, this operation, this message, and nothing else of this connection.</summary>
 internal sealed class Decision(Caller caller, Operation operation, Envelope message) : IDownstreamToken
 {
-    private string? downstreamToken;
+    private string? _downstreamToken;
 
     public Caller Caller => caller;
 
@@ -20,8 +20,8 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
     /// <exception cref="InvalidOperationException">The operation declared no downstream API, so that there is none.</exception>
     public string DownstreamToken
     {
-        get => downstreamToken ?? throw new InvalidOperationException($"{operation.Target} declares no downstream API.");
-        set => downstreamToken = value;
+        get => _downstreamToken ?? throw new InvalidOperationException($"{operation.Target} declares no downstream API.");
+        set => _downstreamToken = value;
     }
 
     /// <summary>The decision on the request that is being served.</summary>

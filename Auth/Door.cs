@@ -6,12 +6,12 @@ namespace McpFilesServer.Auth;
 /// </summary>
 internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironment environment, GatewayAnswers answers)
 {
-    private readonly HashSet<string> hosts = Hosts(new Uri(mcp.Resource), environment);
+    private readonly HashSet<string> _hosts = Hosts(new Uri(mcp.Resource), environment);
 
     public Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
-        var refusal = !hosts.Contains(request.Host.Value ?? "") ? Refusal.HostNotAllowed
+        var refusal = !_hosts.Contains(request.Host.Value ?? "") ? Refusal.HostNotAllowed
             : request.ContentLength > mcp.MaxRequestBytes ? Refusal.TooLarge
             // Absent from anything but a browser; `null` is an origin like any other here (MCP transports, "Security Warning").
             : request.Headers.Origin.Any(origin => !IsOwn(origin)) ? Refusal.OriginNotAllowed
@@ -29,7 +29,7 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
 
     private bool IsOwn(string? origin) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri) && origin == $"{uri.Scheme}://{uri.Authority}"
-        && uri.Scheme == new Uri(mcp.Resource).Scheme && hosts.Contains(uri.Authority);
+        && uri.Scheme == new Uri(mcp.Resource).Scheme && _hosts.Contains(uri.Authority);
 
     /// <summary>The host of the resource; in Development, on loopback, also that machine's other names for itself.</summary>
     private static HashSet<string> Hosts(Uri resource, IHostEnvironment environment)

@@ -27,9 +27,9 @@ internal sealed class Envelope : IDisposable
         MetaKeys.ProtocolVersion, MetaKeys.ClientInfo, MetaKeys.ClientCapabilities, MetaKeys.LogLevel, MetaKeys.SubscriptionId,
     };
 
-    private readonly JsonDocument document;
+    private readonly JsonDocument _document;
 
-    private Envelope(JsonDocument document) => this.document = document;
+    private Envelope(JsonDocument document) => _document = document;
 
     /// <summary>The method; null for an answer to a question of the server.</summary>
     public string? Method { get; private init; }
@@ -100,7 +100,7 @@ internal sealed class Envelope : IDisposable
         return envelope;
     }
 
-    public void Dispose() => document.Dispose();
+    public void Dispose() => _document.Dispose();
 
     private static Envelope? Read(JsonDocument document, out Refusal? refusal)
     {

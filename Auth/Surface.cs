@@ -28,17 +28,17 @@ internal sealed class Surface
         NotificationMethods.ProgressNotification, "notifications/roots/list_changed",
     ]).ToFrozenDictionary(method => method, method => new Operation(method, null, [], null));
 
-    private readonly FrozenDictionary<string, Operation> tools;
-    private readonly FrozenDictionary<string, Operation> prompts;
-    private readonly IReadOnlyList<(McpServerResource Resource, Operation Operation)> resources;
+    private readonly FrozenDictionary<string, Operation> _tools;
+    private readonly FrozenDictionary<string, Operation> _prompts;
+    private readonly IReadOnlyList<(McpServerResource Resource, Operation Operation)> _resources;
 
     /// <exception cref="SettingsException">A tool, prompt or resource declares no scope, or one that is not in <see cref="Scopes"/>.</exception>
     public Surface(IEnumerable<McpServerTool> tools, IEnumerable<McpServerPrompt> prompts, IEnumerable<McpServerResource> resources, AuthOptions auth)
     {
-        this.tools = Declared(tools, RequestMethods.ToolsCall, tool => tool.ProtocolTool.Name);
-        this.prompts = Declared(prompts, RequestMethods.PromptsGet, prompt => prompt.ProtocolPrompt.Name);
+        _tools = Declared(tools, RequestMethods.ToolsCall, tool => tool.ProtocolTool.Name);
+        _prompts = Declared(prompts, RequestMethods.PromptsGet, prompt => prompt.ProtocolPrompt.Name);
         // As the SDK does: an exact URI goes before a template.
-        this.resources =
+        _resources =
         [
             .. resources.OrderBy(resource => resource.IsTemplated)
                 .Select(resource => (resource, Declaration(RequestMethods.ResourcesRead, resource.ProtocolResourceTemplate.UriTemplate, resource.Metadata))),
@@ -48,7 +48,7 @@ internal sealed class Surface
 
     /// <summary>All operations on tools, prompts and resources, in the order of their names.</summary>
     public IEnumerable<Operation> Operations =>
-        tools.Values.Concat(prompts.Values).Concat(resources.Select(resource => resource.Operation))
+        _tools.Values.Concat(_prompts.Values).Concat(_resources.Select(resource => resource.Operation))
             .OrderBy(operation => operation.Method, StringComparer.Ordinal).ThenBy(operation => operation.Target, StringComparer.Ordinal);
 
     /// <summary>A hash over the declared scopes and the allowed clients, which together are the policy. It stands in every audit record.</summary>
@@ -61,8 +61,8 @@ internal sealed class Surface
         var method = message.Method!;
         var operation = method switch
         {
-            RequestMethods.ToolsCall => tools.GetValueOrDefault(message.Param("name") ?? ""),
-            RequestMethods.PromptsGet => prompts.GetValueOrDefault(message.Param("name") ?? ""),
+            RequestMethods.ToolsCall => _tools.GetValueOrDefault(message.Param("name") ?? ""),
+            RequestMethods.PromptsGet => _prompts.GetValueOrDefault(message.Param("name") ?? ""),
             RequestMethods.ResourcesRead => Resource(message.Param("uri")),
             _ => Protocol.GetValueOrDefault(method),
         };
@@ -72,7 +72,7 @@ internal sealed class Surface
     }
 
     private Operation? Resource(string? uri) =>
-        uri is null ? null : resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
+        uri is null ? null : _resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
 
     private static FrozenDictionary<string, Operation> Declared<T>(IEnumerable<T> primitives, string method, Func<T, string> name)
         where T : IMcpServerPrimitive

@@ -9,20 +9,20 @@ namespace McpFilesServer.Data;
 /// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, each in a transaction.</summary>
 internal sealed class Database
 {
-    private readonly string connectionString;
+    private readonly string _connectionString;
 
     /// <param name="file">The file; made when it is missing.</param>
     /// <param name="schema">The folder of the scripts below <c>Data</c>.</param>
     public Database(string file, string schema)
     {
-        connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
+        _connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
         Migrate(schema);
     }
 
     /// <summary>Opens a pooled connection. The caller disposes it.</summary>
     public async Task<SqliteConnection> OpenAsync(CancellationToken cancellationToken)
     {
-        var connection = new SqliteConnection(connectionString);
+        var connection = new SqliteConnection(_connectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -40,7 +40,7 @@ internal sealed class Database
 
     private void Migrate(string schema)
     {
-        using var connection = new SqliteConnection(connectionString);
+        using var connection = new SqliteConnection(_connectionString);
         connection.Open();
         connection.Execute("pragma journal_mode = wal");
         connection.Execute("create table if not exists schema_version (version integer not null primary key)");

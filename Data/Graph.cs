@@ -39,7 +39,13 @@ internal sealed class Graph(HttpClient http, IDownstreamToken token)
     public async Task<IReadOnlyList<DirectoryPerson>> FindPeopleAsync(string query, CancellationToken cancellationToken)
     {
         // A quote would end the phrase that the query is.
-        var phrase = Uri.EscapeDataString(query.Replace("\\", "", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal));
+        var words = query.Replace("\\", "", StringComparison.Ordinal).Replace("\"", "", StringComparison.Ordinal).Trim();
+        if (words.Length == 0)
+        {
+            throw new ProblemException("The query must have at least one letter of a name or mail address.");
+        }
+
+        var phrase = Uri.EscapeDataString(words);
         using var request = new HttpRequestMessage(
             HttpMethod.Get,
             new Uri($"users?$search=%22displayName:{phrase}%22%20OR%20%22mail:{phrase}%22&$select=id,displayName,mail,jobTitle&$top={MaxPeople}", UriKind.Relative));

@@ -5,10 +5,10 @@ namespace McpFilesServer.Data;
 /// <summary>Where each project's folder is.</summary>
 internal sealed class ProjectFolders(string root, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, ProjectFolder> folders = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ProjectFolder> _folders = new(StringComparer.Ordinal);
 
     /// <summary>The folder of a project. The slug is one that the database gave, never one that a caller sent.</summary>
-    public ProjectFolder Of(string slug) => folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
+    public ProjectFolder Of(string slug) => _folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
 
     /// <summary>Makes the empty folder of a new project.</summary>
     public void Create(string slug) => Of(slug).CreateRoot();

@@ -17,7 +17,7 @@ internal sealed class Arguments
     /// <summary>The description of the argument that most tools have.</summary>
     public const string Project = "The project's slug, as list_projects gives it.";
 
-    private readonly Dictionary<string, JsonSchema> schemas = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, JsonSchema> _schemas = new(StringComparer.Ordinal);
 
     public Arguments(IEnumerable<McpServerTool> tools)
     {
@@ -26,14 +26,14 @@ internal sealed class Arguments
             var schema = JsonSerializer.SerializeToNode(tool.InputSchema)!.AsObject();
             Close(schema);
             tool.InputSchema = JsonSerializer.SerializeToElement(schema);
-            schemas.Add(tool.Name, JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult());
+            _schemas.Add(tool.Name, JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult());
         }
     }
 
     /// <summary>One plain sentence on the first argument that is wrong; null when all are right.</summary>
     public string? Fault(CallToolRequestParams call)
     {
-        var schema = schemas[call.Name];
+        var schema = _schemas[call.Name];
         var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())).FirstOrDefault();
         return error is null ? null : Sentence(error, schema);
     }

@@ -5,14 +5,14 @@ namespace McpFilesServer.Data;
 /// <summary>A file or directory of a project, as the disk had it at one moment.</summary>
 /// <param name="Path">'/'-separated, relative to the project; empty for the project itself.</param>
 /// <param name="Type">"file" or "directory".</param>
-/// <param name="Size">Bytes; null for a directory.</param>
 /// <param name="Modified">When the content last changed, in UTC.</param>
+/// <param name="Size">Bytes; null for a directory.</param>
 /// <param name="Etag">Changes whenever the file does, and means nothing else; null for a directory.</param>
-internal sealed record FileEntry(string Path, string Type, long? Size, DateTimeOffset Modified, string? Etag)
+internal sealed record FileEntry(string Path, string Type, DateTimeOffset Modified, long? Size = null, string? Etag = null)
 {
     public static FileEntry From(ProjectPath path, FileState state) => state.Kind == FileKind.Directory
-        ? new(path.Text, "directory", null, state.Modified.ToTime(), null)
-        : new(path.Text, "file", state.Size, state.Modified.ToTime(), state.Etag);
+        ? new(path.Text, "directory", state.Modified.ToTime())
+        : new(path.Text, "file", state.Modified.ToTime(), state.Size, state.Etag);
 }
 
 /// <summary>A file held open for reading, and the entry of that very file, whatever its name means by now.</summary>

@@ -22,7 +22,7 @@ public sealed class ProjectFolderTests
         Assert.Equal(16, created.Etag!.Length);
         Assert.Equal(created, scratch.Describe("a/b/c.txt"));
         Assert.Equal(File.GetLastWriteTimeUtc(scratch.On("a/b/c.txt")), created.Modified.UtcDateTime);
-        Assert.Equal(new("a", "directory", null, created.Modified, null), scratch.Describe("a") with { Modified = created.Modified });
+        Assert.Equal(new("a", "directory", created.Modified), scratch.Describe("a") with { Modified = created.Modified });
         Assert.Equal("", scratch.Describe("").Path);
     }
 

@@ -1,0 +1,146 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using McpFilesServer.Tests.Host;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+[assembly: AssemblyFixture(typeof(Server))]
+
+namespace McpFilesServer.Tests.Host;
+
+/// <summary>
+/// The whole product on free ports of this machine: real sockets, real tokens of the development provider, real files and databases
+/// in a folder of its own. One for all tests that do not change how it runs; a test that does makes its own.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "DisposeAsync disposes the factory.")]
+public sealed class Server : IAsyncLifetime
+{
+    private readonly Factory _factory;
+
+    public Server()
+        : this([])
+    {
+    }
+
+    internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null)
+    {
+        Storage = Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
+        var (port, providerPort) = (FreePort(), FreePort());
+        Url = new Uri($"http://localhost:{port}");
+        Resource = $"http://localhost:{port}/mcp";
+        Provider = new Uri($"http://localhost:{providerPort}/");
+        _factory = new Factory(
+            [("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), .. settings], services);
+        _factory.UseKestrel(kestrel => kestrel.ListenLocalhost(port));
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Url };
+        Tokens = new Tokens(this);
+    }
+
+    public Uri Url { get; }
+
+    public string Resource { get; }
+
+    public Uri Provider { get; }
+
+    public string Storage { get; }
+
+    public HttpClient Http { get; }
+
+    public IServiceProvider Services => _factory.Services;
+
+    internal Tokens Tokens { get; }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>A server of a test's own.</summary>
+    internal static async Task<Server> StartAsync(Action<IServiceCollection>? services = null, params (string Key, string Value)[] settings)
+    {
+        var server = new Server(settings, services);
+        try
+        {
+            await server.InitializeAsync();
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    public ValueTask InitializeAsync()
+    {
+        _factory.StartServer();
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>What a message is answered with, as a 2026-07-28 client sends it; with <paramref name="legacy"/> as one of 2025-11-25 does.</summary>
+    internal Task<Answer> CallAsync(string? token, string tool, object arguments, bool legacy = false) =>
+        SendAsync(token, Message.Call(tool, arguments, legacy));
+
+    internal async Task<Answer> SendAsync(string? token, Message message)
+    {
+        using var request = message.ToRequest(new Uri(Resource), token);
+        using var response = await Http.SendAsync(request, TestContext.Current.CancellationToken);
+        return await Answer.ReadAsync(response);
+    }
+
+    /// <summary>Rows of the audit, newest last, as far as they are of this trace or, without one, all.</summary>
+    internal IReadOnlyList<JsonElement> AuditRows(long after = 0)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(Storage, "audit.db")};Mode=ReadOnly");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = "select * from audit where sequence > $after order by sequence";
+        command.Parameters.AddWithValue("$after", after);
+        using var reader = command.ExecuteReader();
+        var rows = new List<JsonElement>();
+        while (reader.Read())
+        {
+            rows.Add(JsonSerializer.SerializeToElement(Enumerable.Range(0, reader.FieldCount)
+                .ToDictionary(reader.GetName, i => reader.IsDBNull(i) ? null : reader.GetValue(i))));
+        }
+
+        return rows;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Http.Dispose();
+        await _factory.DisposeAsync();
+        SqliteConnection.ClearAllPools();
+        Directory.Delete(Storage, recursive: true);
+    }
+
+    private sealed class Factory(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services) : WebApplicationFactory<Program>
+    {
+        protected override IHost CreateHost(IHostBuilder builder)
+        {
+            // Becomes the command line of Program, so that it is there from its first line on.
+            builder.ConfigureHostConfiguration(configuration =>
+                configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Key, (string?)setting.Value))));
+            return base.CreateHost(builder);
+        }
+
+        protected override void ConfigureWebHost(IWebHostBuilder builder)
+        {
+            builder.UseEnvironment(Environments.Development);
+            builder.ConfigureLogging(logging => logging.ClearProviders());
+            builder.ConfigureTestServices(collection => services?.Invoke(collection));
+        }
+    }
+}

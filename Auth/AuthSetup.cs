@@ -43,6 +43,7 @@ internal static class AuthSetup
         schemes.AddMicrosoftIdentityWebApi(builder.Configuration.GetSection(Exchange.Scheme), jwtBearerScheme: Exchange.Scheme)
             .EnableTokenAcquisitionToCallDownstreamApi()
             .AddInMemoryTokenCaches();
+        services.Configure<TokenAcquisitionExtensionOptions>(Exchange.AskForNothingElse);
 
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
             .AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme)

@@ -118,6 +118,8 @@ internal sealed class Envelope : IDisposable
         }
 
         var hasId = root.TryGetProperty("id", out var id);
+        // A refusal outlives the document.
+        var echoed = hasId ? id.Clone() : default;
         if (hasId && !IsId(id))
         {
             refusal = Refusal.NotJsonRpc("The id must be a string of at most 256 characters or an integer.");
@@ -126,14 +128,14 @@ internal sealed class Envelope : IDisposable
 
         if (root.TryGetProperty("params", out var parameters) && parameters.ValueKind != JsonValueKind.Object)
         {
-            refusal = Refusal.NotJsonRpc("The params must be an object.") with { Id = id };
+            refusal = Refusal.NotJsonRpc("The params must be an object.") with { Id = echoed };
             return null;
         }
 
         var method = Text(root, "method");
         if (root.TryGetProperty("method", out _) ? method is null : !hasId || !(root.TryGetProperty("result", out _) || root.TryGetProperty("error", out _)))
         {
-            refusal = Refusal.NotJsonRpc("The message must have a method that is a string.") with { Id = id };
+            refusal = Refusal.NotJsonRpc("The message must have a method that is a string.") with { Id = echoed };
             return null;
         }
 
@@ -163,9 +165,8 @@ internal sealed class Envelope : IDisposable
 
         foreach (var member in element.EnumerateObject())
         {
-            // Compatibility folding finds what looks alike beyond ASCII: `paramſ` with a long s, full-width letters.
-            var name = Ascii.IsValid(member.Name) ? member.Name : Fold(member.Name);
-            if (KnownNames.TryGetValue(name, out var known) && known != member.Name)
+            // Names of the protocol are ASCII; one that is not can only be there to look like another, as `paramſ` with a long s does.
+            if (!Ascii.IsValid(member.Name) || (KnownNames.TryGetValue(member.Name, out var known) && known != member.Name))
             {
                 return true;
             }
@@ -177,18 +178,6 @@ internal sealed class Envelope : IDisposable
         }
 
         return false;
-    }
-
-    private static string Fold(string name)
-    {
-        try
-        {
-            return name.Normalize(NormalizationForm.FormKC);
-        }
-        catch (ArgumentException)
-        {
-            return name;
-        }
     }
 
     private static string? Text(JsonElement element, string name) =>

@@ -1,5 +1,6 @@
 using System.Security.Claims;
 using Microsoft.Identity.Client;
+using Microsoft.Identity.Client.Extensibility;
 using Microsoft.Identity.Web;
 
 namespace McpFilesServer.Auth;
@@ -67,6 +68,18 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
         return allowed.FirstOrDefault(name => name == scope || name.EndsWith($"/{scope}", StringComparison.Ordinal))
             ?? throw new SettingsException($"{resource}:Scopes does not list '{scope}', which a tool declares. Add its full name, such as https://graph.microsoft.com/{scope}.");
     }
+
+    /// <summary>
+    /// Takes out what MSAL adds of its own to every request: an ID token, a profile and a refresh token have no use here, and what is
+    /// not asked for cannot be lost.
+    /// </summary>
+    public static void AskForNothingElse(TokenAcquisitionExtensionOptions options) =>
+        options.OnBeforeTokenAcquisitionForOnBehalfOf += (builder, _, _) => builder.OnBeforeTokenRequest(request =>
+        {
+            request.BodyParameters["scope"] = string.Join(' ', request.BodyParameters["scope"].Split(' ')
+                .Where(scope => scope is not ("openid" or "profile" or "offline_access")));
+            return Task.CompletedTask;
+        });
 
     /// <summary>The issuer gave a token that this server does not take.</summary>
     private sealed class ExchangeRefusedException(string reason) : Exception(reason);

@@ -9,6 +9,8 @@ internal static class StartFailure
     {
         SettingsException => e.Message,
         InvalidOperationException { InnerException: SettingsException inner } => inner.Message,
+        // The development provider has no exception type of its own to say this with; a Release build has no such assembly.
+        InvalidOperationException { Source: "McpFilesServer.Dev" } => e.Message,
         IOException { InnerException: AddressInUseException } => $"{e.Message.TrimEnd('.')}. Stop what runs there, or set Urls (and Mcp:Resource) to another port.",
         FormatException or InvalidDataException when e.Message.Contains("JSON", StringComparison.Ordinal) => $"A settings file is not valid JSON. {e.InnerException?.Message ?? e.Message}",
         _ => null,

@@ -19,8 +19,21 @@ internal sealed class Audit(Database database, TimeProvider time) : IAudit
             new
             {
                 RecordedAt = Database.Text(time.GetUtcNow()),
-                record.Kind, record.Decision, record.Reason, record.PolicyVersion, record.TraceId, record.Address, record.Issuer, record.Subject,
-                record.Client, record.TokenId, record.Method, record.Target, record.ArgumentsDigest, record.ScopesNeeded, record.ScopesHeld,
+                record.Kind,
+                record.Decision,
+                record.Reason,
+                record.PolicyVersion,
+                record.TraceId,
+                record.Address,
+                record.Issuer,
+                record.Subject,
+                record.Client,
+                record.TokenId,
+                record.Method,
+                record.Target,
+                record.ArgumentsDigest,
+                record.ScopesNeeded,
+                record.ScopesHeld,
             },
             cancellationToken: cancellationToken));
     }

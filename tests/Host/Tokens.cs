@@ -35,14 +35,21 @@ internal sealed class Tokens(Server server)
         var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         var payload = new JsonObject
         {
-            ["iss"] = server.Provider.AbsoluteUri, ["aud"] = server.Resource, ["sub"] = Alice, ["client_id"] = "c1", ["jti"] = Guid.NewGuid().ToString(),
-            ["iat"] = now, ["exp"] = now + 300, ["scope"] = "files:read projects:read",
+            ["iss"] = server.Provider.AbsoluteUri,
+            ["aud"] = server.Resource,
+            ["sub"] = Alice,
+            ["client_id"] = "c1",
+            ["jti"] = Guid.NewGuid().ToString(),
+            ["iat"] = now,
+            ["exp"] = now + 300,
+            ["scope"] = "files:read projects:read",
         };
         using var own = RSA.Create();
         own.ImportFromPem(File.ReadAllText(Path.Combine(server.Storage, "dev", "signing.key")));
         var head = new JsonObject
         {
-            ["alg"] = "RS256", ["typ"] = "at+jwt",
+            ["alg"] = "RS256",
+            ["typ"] = "at+jwt",
             ["kid"] = Base64UrlEncoder.Encode(new RsaSecurityKey(own.ExportParameters(false)).ComputeJwkThumbprint()),
         };
         claims?.Invoke(payload);

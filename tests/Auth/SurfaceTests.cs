@@ -1,0 +1,56 @@
+using McpFilesServer.Auth;
+using McpFilesServer.Tests.Host;
+using Microsoft.Extensions.DependencyInjection;
+using ModelContextProtocol.Server;
+using Xunit;
+
+namespace McpFilesServer.Tests.Auth;
+
+public sealed class SurfaceTests(Server server)
+{
+    [Fact]
+    public void A_tool_whose_scope_attribute_is_removed_stops_the_start_and_is_named()
+    {
+        var tools = server.Services.GetServices<McpServerTool>().ToList();
+        Assert.NotEmpty(tools);
+
+        foreach (var tool in tools)
+        {
+            IEnumerable<McpServerTool> withoutScope = [.. tools.Where(other => other != tool), new Bare(tool)];
+
+            var refused = Assert.Throws<SettingsException>(() => new Surface(withoutScope, [], [], new AuthOptions()));
+
+            Assert.Equal($"'{tool.ProtocolTool.Name}' (tools/call) declares no scope. Put [RequiresScope(Scopes.…)] on it: nothing is served without.", refused.Message);
+        }
+    }
+
+    [Fact]
+    public async Task The_server_itself_does_not_start_with_a_tool_that_declares_nothing()
+    {
+        var refused = await Assert.ThrowsAnyAsync<Exception>(() => Server.StartAsync(services =>
+            services.AddSingleton(McpServerTool.Create(() => "hello", new McpServerToolCreateOptions { Name = "undeclared" }))));
+
+        Assert.NotNull(refused);
+    }
+
+    [Fact]
+    public void Every_tool_states_title_description_and_all_four_hints()
+    {
+        Assert.All(server.Services.GetServices<McpServerTool>().Select(tool => tool.ProtocolTool), tool =>
+        {
+            Assert.NotNull(tool.Description);
+            Assert.NotNull(tool.Annotations!.Title);
+            Assert.NotNull(tool.Annotations.ReadOnlyHint);
+            Assert.NotNull(tool.Annotations.DestructiveHint);
+            Assert.NotNull(tool.Annotations.IdempotentHint);
+            Assert.NotNull(tool.Annotations.OpenWorldHint);
+            Assert.False(tool.InputSchema.GetProperty("additionalProperties").GetBoolean());
+        });
+    }
+
+    /// <summary>The same tool, with its attributes taken away.</summary>
+    private sealed class Bare(McpServerTool inner) : DelegatingMcpServerTool(inner)
+    {
+        public override IReadOnlyList<object> Metadata => [.. base.Metadata.Where(item => item is not RequiresScopeAttribute)];
+    }
+}

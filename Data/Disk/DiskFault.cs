@@ -26,7 +26,7 @@ internal static class DiskFaults
         1 or 13 => DiskFault.Denied, // EPERM EACCES
         30 => DiskFault.ReadOnly, // EROFS
         27 or 28 or 122 => DiskFault.Full, // EFBIG ENOSPC EDQUOT
-        11 or 12 or 16 or 23 or 24 or 26 => DiskFault.Busy, // EAGAIN ENOMEM EBUSY ENFILE EMFILE ETXTBSY
+        4 or 11 or 12 or 16 or 23 or 24 or 26 => DiskFault.Busy, // EINTR EAGAIN ENOMEM EBUSY ENFILE EMFILE ETXTBSY
         36 => DiskFault.TooLong, // ENAMETOOLONG
         _ => DiskFault.Failed,
     };
@@ -47,7 +47,7 @@ internal static class DiskFaults
     public static ProblemException WhenReading(DiskFault fault, ProjectPath path) => new(fault switch
     {
         DiskFault.Missing or DiskFault.Denied => $"There is no file or directory at {Quote(path)}.",
-        DiskFault.Busy => "The server has too many files open; try again in a moment.",
+        DiskFault.Busy => "The server is busy; try again in a moment.",
         DiskFault.TooLong => NameRules.TooLong,
         _ => $"{Quote(path)} could not be read.",
     });

@@ -12,10 +12,8 @@ namespace McpFilesServer.Data;
 /// elsewhere each component is opened from the one before, following no link, and its mount is compared with the project's.
 /// </summary>
 [SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
-internal sealed class LinuxDirectory : HeldDirectory
+internal sealed partial class LinuxDirectory : HeldDirectory
 {
-    private static readonly bool HasOpenAt2 = ProbeOpenAt2();
-
     private readonly SafeFileHandle _handle;
     private readonly bool _walk;
     private readonly ulong _mount;
@@ -118,54 +116,6 @@ internal sealed class LinuxDirectory : HeldDirectory
         Answer(LinuxCalls.Flush(_handle)) is var fault && Marshal.GetLastPInvokeError() == 22 ? DiskFault.None : fault;
 
     protected override void Dispose(bool disposing) => _handle.Dispose();
-
-    private static bool ProbeOpenAt2()
-    {
-        using var root = Own(LinuxCalls.Open(LinuxCalls.CurrentDirectory, "/", LinuxCalls.PathOnly | LinuxCalls.CloseOnExec, 0), out _);
-        var how = new LinuxCalls.OpenHow((ulong)(LinuxCalls.PathOnly | LinuxCalls.CloseOnExec), 0, LinuxCalls.ResolveStrictly);
-
-        // ENOSYS before Linux 5.6; EPERM where a container's seccomp filter does not know the call.
-        using var probe = root is null ? null : Own((int)LinuxCalls.OpenAt2(root, ".", how), out _);
-        return probe is not null;
-    }
-
-    private DiskFault OpenBeneath(string path, int flags, out SafeFileHandle? handle, out FileState state)
-    {
-        flags |= LinuxCalls.NoFollow | LinuxCalls.CloseOnExec;
-        var fault = _walk ? Walk(path, flags, out handle) : Resolve(path, flags, out handle);
-        state = default;
-        if (handle is not null)
-        {
-            fault = Inspect(handle, out state);
-        }
-
-        return Keep(fault, ref handle);
-    }
-
-    private DiskFault Resolve(string path, int flags, out SafeFileHandle? handle)
-    {
-        handle = Own((int)LinuxCalls.OpenAt2(_handle, path, new((ulong)flags, 0, LinuxCalls.ResolveStrictly)), out var fault);
-        return fault;
-    }
-
-    private DiskFault Walk(string path, int flags, out SafeFileHandle? handle)
-    {
-        handle = null;
-        var components = path.Split('/');
-        for (var i = 0; i < components.Length; i++)
-        {
-            var passing = LinuxCalls.PathOnly | LinuxCalls.DirectoryOnly | LinuxCalls.NoFollow | LinuxCalls.CloseOnExec;
-            var next = Own(LinuxCalls.Open(handle ?? _handle, components[i], i + 1 < components.Length ? passing : flags, 0), out var fault);
-            handle?.Dispose();
-            handle = next;
-            if (handle is null || (fault = Inspect(handle, out _)) != DiskFault.None)
-            {
-                return Keep(fault, ref handle);
-            }
-        }
-
-        return DiskFault.None;
-    }
 
     // What is mounted inside a project is not the project's. A bind mount can have the same device, so the mount's own number decides.
     private DiskFault InMount(DiskFault fault, ulong mount) => fault == DiskFault.None && mount != _mount ? DiskFault.Missing : fault;

@@ -26,10 +26,15 @@ internal sealed class PortableDirectory : HeldDirectory
     {
         var path = Path.TrimEndingDirectorySeparator(absoluteRoot);
 
-        // macOS refuses a link anywhere in a path, and its temporary directory is behind one: what the operator chose is resolved first.
-        var fault = OperatingSystem.IsMacOS() && Directory.ResolveLinkTarget(Path.GetDirectoryName(path) ?? "/", true) is { } parent
-            ? OpenAt(Path.Join(parent.FullName, Path.GetFileName(path)), null, out var handle, out var state, out var real)
-            : OpenAt(path, null, out handle, out state, out real);
+        // macOS refuses a link anywhere in a path, and its temporary directory is behind one: the way to the project is resolved first.
+        held = null;
+        var fault = OperatingSystem.IsMacOS() ? Try(() => path = Path.Join(Resolve(Path.GetDirectoryName(path)!), Path.GetFileName(path))) : DiskFault.None;
+        if (fault != DiskFault.None)
+        {
+            return fault;
+        }
+
+        fault = OpenAt(path, null, out var handle, out var state, out var real);
         return Hold(fault, handle, real, state, out held);
     }
 
@@ -79,6 +84,9 @@ internal sealed class PortableDirectory : HeldDirectory
     public override DiskFault Flush() => DiskFault.None;
 
     protected override void Dispose(bool disposing) => _handle.Dispose();
+
+    private static string Resolve(string directory) => directory.Split('/').Aggregate("/", (real, name) =>
+        Directory.ResolveLinkTarget(Path.Join(real, name), returnFinalTarget: true)?.FullName ?? Path.Join(real, name));
 
     private static DiskFault Hold(DiskFault fault, SafeFileHandle? handle, string? path, FileState state, out HeldDirectory? held)
     {

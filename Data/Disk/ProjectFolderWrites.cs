@@ -3,9 +3,6 @@ namespace McpFilesServer.Data;
 /// <content>What changes a project. Every change happens in one step, under the gate of the directory that it changes.</content>
 internal sealed partial class ProjectFolder
 {
-    // How far the sweep goes: directories looked into. What it does not reach stays hidden, and the next start tries again.
-    private const int MaxSwept = 100_000;
-
     // Whatever the operator's umask leaves of it; the project's directory itself is closed to others.
     private const UnixFileMode NewFile = UnixFileMode.UserRead | UnixFileMode.UserWrite
         | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
@@ -68,7 +65,7 @@ internal sealed partial class ProjectFolder
         RequireUnchanged(parent, path, ifMatch);
         Require(TemporaryFile.Write(parent, content, OwnerOnly, out var temporary), path);
         using (temporary)
-        using (Gates[(int)(parent.State.Id % (ulong)Gates.Length)].EnterScope())
+        using (Enter(parent))
         {
             // Once more, now that no other writer can come between: the first time only saved the work.
             var current = RequireUnchanged(parent, path, ifMatch);
@@ -78,50 +75,7 @@ internal sealed partial class ProjectFolder
         }
     }
 
-    /// <summary>Removes what a crash left half-written. To be called when the server starts.</summary>
-    /// <param name="before">Files changed since then are left alone: somebody may be writing them.</param>
-    /// <returns>How many were removed.</returns>
-    public int SweepTemporaries(DateTimeOffset before)
-    {
-        var removed = 0;
-        var directories = new Stack<ProjectPath>(readOnly ? [] : [ProjectPath.Root]);
-        for (var swept = 0; swept < MaxSwept && directories.TryPop(out var directory); swept++)
-        {
-            TryHold(directory, out var held);
-            using (held)
-            {
-                removed += held is null ? 0 : Sweep(held, directory, directories, before);
-            }
-        }
-
-        return removed;
-    }
-
-    private static int Sweep(HeldDirectory held, ProjectPath directory, Stack<ProjectPath> directories, DateTimeOffset before)
-    {
-        var removed = 0;
-        held.ReadNames(MaxNames, out var names);
-        foreach (var name in names)
-        {
-            var ours = name.StartsWith(TemporaryFile.Prefix, StringComparison.Ordinal);
-            var child = ours ? null : directory.Child(name);
-            if ((!ours && child is null) || held.Inspect(name, out var state) != DiskFault.None)
-            {
-                continue;
-            }
-
-            if (child is not null && state.Kind == FileKind.Directory)
-            {
-                directories.Push(child);
-            }
-            else if (ours && state.Kind == FileKind.File && state.Modified.ToTime() < before && held.Remove(name) == DiskFault.None)
-            {
-                removed++;
-            }
-        }
-
-        return removed;
-    }
+    private static Lock.Scope Enter(HeldDirectory directory) => Gates[(int)(directory.State.Id % (ulong)Gates.Length)].EnterScope();
 
     private static void Require(DiskFault fault, ProjectPath path)
     {

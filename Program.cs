@@ -39,7 +39,7 @@ try
     app.UseDoor();
     app.UseAuthentication();
     app.UseAuthorization();
-    app.MapMcp(app.Services.GetRequiredService<McpOptions>().Path).RequireGateway(app.Services);
+    app.MapTools().RequireGateway(app.Services);
     app.MapResourceMetadata();
     app.MapHealth();
 

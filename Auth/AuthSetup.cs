@@ -28,7 +28,9 @@ internal static class AuthSetup
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = mcp.MaxRequestBytes;
+            // The real limit is Mcp:MaxRequestBytes. Beyond it nothing is kept, but up to here Kestrel reads on, so that a client that is
+            // still sending gets to read the refusal.
+            kestrel.Limits.MaxRequestBodySize = Math.Max(32 * 1024 * 1024, mcp.MaxRequestBytes);
         });
 
         var schemes = services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme)

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using ModelContextProtocol.Protocol;
@@ -110,7 +111,7 @@ internal sealed class Surface
         var policy = new StringBuilder();
         foreach (var operation in Operations)
         {
-            policy.AppendLine($"{operation.Method} {operation.Target}: {string.Join(' ', operation.Scopes)}; {operation.Downstream?.Resource} {string.Join(' ', operation.Downstream?.Scopes ?? [])}");
+            policy.AppendLine(CultureInfo.InvariantCulture, $"{operation.Method} {operation.Target}: {string.Join(' ', operation.Scopes)}; {operation.Downstream?.Resource} {string.Join(' ', operation.Downstream?.Scopes ?? [])}");
         }
 
         policy.AppendJoin(' ', auth.AllowedClients.Order(StringComparer.Ordinal));

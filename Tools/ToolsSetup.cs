@@ -37,6 +37,13 @@ internal static class ToolsSetup
                 .AddCallToolFilter(ValidArguments));
     }
 
+    /// <summary>Serves the tools at the path of the resource. Their schemas are closed before anybody can ask for them.</summary>
+    public static IEndpointConventionBuilder MapTools(this WebApplication app)
+    {
+        _ = app.Services.GetRequiredService<Arguments>();
+        return app.MapMcp(app.Services.GetRequiredService<McpOptions>().Path);
+    }
+
     /// <summary>Lists a class of tools.</summary>
     public static IMcpServerBuilder With<T>(this IMcpServerBuilder builder) where T : class => builder.WithTools<T>(Json);
 

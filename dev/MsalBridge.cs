@@ -29,7 +29,10 @@ internal sealed class MsalBridge(string issuer) : DelegatingHandler
         return base.SendAsync(request, cancellationToken);
     }
 
-    /// <summary>The issuer here is the authority's own name, because MSAL compares the two; in the tokens it is the provider's.</summary>
+    /// <summary>
+    /// The issuer here is the authority's own name, because MSAL compares the two; in the tokens it is the provider's. The token endpoint
+    /// leads back to here too: MSAL keeps this document for the life of the process, and two servers in one process have two providers.
+    /// </summary>
     private HttpResponseMessage Discovery(HttpRequestMessage request) => new(HttpStatusCode.OK)
     {
         RequestMessage = request,
@@ -37,7 +40,7 @@ internal sealed class MsalBridge(string issuer) : DelegatingHandler
         {
             issuer = Authority,
             authorization_endpoint = $"{issuer}authorize",
-            token_endpoint = $"{issuer}token",
+            token_endpoint = $"{Authority}/token",
             jwks_uri = $"{issuer}jwks",
         }),
     };

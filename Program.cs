@@ -3,9 +3,10 @@ using McpFilesServer.Auth;
 using McpFilesServer.Commands;
 using McpFilesServer.Data;
 using McpFilesServer.Tools;
-
 #if DEBUG
-// A Debug build whose environment is not set is somebody's machine.
+using McpFilesServer.Dev;
+
+// A Debug build whose environment is not set is somebody's own machine.
 Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT")
     ?? Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Development);
 #endif
@@ -13,16 +14,16 @@ Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", Environment.GetEnvi
 try
 {
     var builder = WebApplication.CreateBuilder(args);
+#if DEBUG
     if (args is [TokenCommand.Name, ..])
     {
         return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
     }
 
-#if DEBUG
-    // Issuer, sign-in pages and a stand-in for Microsoft Graph, so that the whole pattern runs on one machine.
+    // An issuer with sign-in pages and a stand-in for Microsoft Graph, so that the whole pattern runs on one machine.
     if (builder.Environment.IsDevelopment())
     {
-        McpFilesServer.Dev.DevSetup.AddDevelopmentProvider(builder, Scopes.InWords);
+        builder.AddDevelopmentProvider(Scopes.InWords);
     }
 #endif
 
@@ -41,6 +42,7 @@ try
     app.UseAuthorization();
     app.MapTools().RequireGateway(app.Services);
     app.MapResourceMetadata();
+    app.MapFrontPage();
     app.MapHealth();
 
     await app.RunAsync();

@@ -1,0 +1,53 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using McpFilesServer.Auth;
+using McpFilesServer.Tests.Host;
+using Microsoft.Extensions.DependencyInjection;
+using Xunit;
+
+namespace McpFilesServer.Tests.House;
+
+/// <summary>What the README says is so.</summary>
+public sealed partial class ReadmeTests(Server server)
+{
+    private static readonly string Readme = File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, "README.md"));
+
+    [Fact]
+    public void The_table_of_tools_has_every_tool_with_its_scopes_and_no_other()
+    {
+        var documented = ToolRow().Matches(Readme).Select(match => (match.Groups[1].Value, match.Groups[2].Value)).Order();
+        var served = server.Services.GetRequiredService<Surface>().Operations
+            .Select(operation => (operation.Target!, string.Join(' ', operation.Scopes))).Order();
+
+        Assert.Equal(served, documented);
+    }
+
+    [Fact]
+    public void Every_setting_is_in_the_table_of_settings()
+    {
+        var settings = typeof(ISettings).Assembly.GetTypes().Where(type => type is { IsInterface: false } && type.IsAssignableTo(typeof(ISettings)))
+            .SelectMany(type => Keys((string)type.GetProperty("Section")!.GetValue(null)!, type));
+
+        Assert.All(settings, setting => Assert.Contains($"| `{setting}` |", Readme, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Every_file_that_is_linked_is_there() =>
+        Assert.All(Link().Matches(Readme).Select(match => match.Groups[1].Value).Where(link => !link.StartsWith("http", StringComparison.Ordinal)), link =>
+            Assert.True(Path.Exists(Path.Combine(ServerProcess.RepositoryRoot, link)), link));
+
+    private static IEnumerable<string> Keys(string prefix, Type type) =>
+        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite).SelectMany(property =>
+            property.PropertyType is { IsGenericType: true } list && list.GetGenericArguments() is [var item]
+                && list.GetGenericTypeDefinition() != typeof(Nullable<>)
+                ? item == typeof(string) ? [$"{prefix}:{property.Name}:N"]
+                    : item.Name == "WelcomeMember" ? [$"{prefix}:{property.Name}:N:…"]
+                    : Keys($"{prefix}:{property.Name}:N", item)
+                : [$"{prefix}:{property.Name}"]);
+
+    [GeneratedRegex("^\\| `([a-z_]+)` \\| `([a-z: ]+)` \\|", RegexOptions.Multiline)]
+    private static partial Regex ToolRow();
+
+    [GeneratedRegex("""\]\(([^)#]+)\)""")]
+    private static partial Regex Link();
+}

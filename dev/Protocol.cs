@@ -84,7 +84,7 @@ internal sealed class ResourceRule(DevOptions options) : IOpenIddictServerHandle
 
     private ValueTask Check(BaseValidatingContext context, OpenIddictRequest request)
     {
-        if (request.GetResources() is not [var resource] || resource != options.Resource)
+        if (request.Resources is not [var resource] || resource != options.Resource)
         {
             context.Reject(Errors.InvalidTarget, $"The resource parameter must be given once and be {options.Resource}.");
         }

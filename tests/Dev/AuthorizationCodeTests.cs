@@ -5,30 +5,26 @@ using Xunit;
 
 namespace McpFilesServer.Tests.Dev;
 
-public sealed class AuthorizationCodeTests : IAsyncLifetime
+public sealed class AuthorizationCodeTests(SharedDevServer shared) : IClassFixture<SharedDevServer>, IAsyncLifetime
 {
-    private DevServer _server = null!;
-    private Browser _browser = null!;
+    private DevServer Server => shared.Server;
+    private readonly Browser _browser = new(shared.Server);
     private string _client = "";
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await DevServer.StartAsync();
-        _browser = new Browser(_server);
-        _client = await _server.RegisterAsync();
-    }
+    public async ValueTask InitializeAsync() => _client = await Server.RegisterAsync();
 
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         _browser.Dispose();
-        await _server.DisposeAsync();
+
+        return ValueTask.CompletedTask;
     }
 
     [Fact]
     public async Task A_client_registers_and_gets_a_five_minute_token_after_consent()
     {
         var answer = await _browser.DecideAsync(await _browser.SignInAsync(Browser.Request(_client), "bob"));
-        Assert.Equal(_server.Issuer, answer["iss"]);
+        Assert.Equal(Server.Issuer, answer["iss"]);
         Assert.Equal("the state", answer["state"]);
 
         var (status, body) = await _browser.RedeemAsync(_client, answer["code"]);
@@ -38,7 +34,7 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
         var payload = JsonSerializer.Deserialize<JsonElement>(Microsoft.IdentityModel.Tokens.Base64UrlEncoder.Decode(token.EncodedPayload));
         Assert.Equal("at+jwt", token.Typ);
         Assert.Equal("RS256", token.Alg);
-        Assert.Equal(_server.Issuer, token.Issuer);
+        Assert.Equal(Server.Issuer, token.Issuer);
         Assert.Equal(DevServer.Bob, token.Subject);
         Assert.Equal(DevServer.Resource, payload.GetProperty("aud").GetString());
         Assert.Equal("files:read offline_access", payload.GetProperty("scope").GetString());
@@ -52,8 +48,8 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
     [Fact]
     public async Task Tokens_are_not_stored_by_anybody_on_the_way()
     {
-        using var content = new FormUrlEncodedContent(_server.CommandGrant("alice", "files:read").Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
-        using var answer = await _server.Http.PostAsync("/token", content, TestContext.Current.CancellationToken);
+        using var content = new FormUrlEncodedContent(Server.CommandGrant("alice", "files:read").Select(field => KeyValuePair.Create(field.Item1, field.Item2)));
+        using var answer = await Server.Http.PostAsync("/token", content, TestContext.Current.CancellationToken);
 
         Assert.True(answer.Headers.CacheControl!.NoStore);
     }
@@ -71,24 +67,27 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
         var (_, refreshed) = await _browser.RefreshAsync(_client, first.GetProperty("refresh_token").GetString()!);
         Assert.Equal("invalid_grant", Error(refreshed));
 
-        var (_, seen) = await _server.PostAsync(
-            "/introspect", ("client_id", "mcp-files-server"), ("client_secret", _server.Secret("server.secret")), ("token", first.GetProperty("access_token").GetString()!));
+        var (_, seen) = await Server.PostAsync(
+            "/introspect", ("client_id", "mcp-files-server"), ("client_secret", Server.Secret("server.secret")), ("token", first.GetProperty("access_token").GetString()!));
         Assert.False(seen.GetProperty("active").GetBoolean());
     }
 
     [Fact]
     public async Task A_code_lives_a_minute()
     {
-        var code = await _browser.CodeAsync(_client);
-        _server.Clock.Advance(TimeSpan.FromSeconds(61));
+        await using var server = await DevServer.StartAsync();
+        using var browser = new Browser(server);
+        var client = await server.RegisterAsync();
+        var code = await browser.CodeAsync(client);
+        server.Clock.Advance(TimeSpan.FromSeconds(61));
 
-        Assert.Equal("invalid_grant", Error((await _browser.RedeemAsync(_client, code)).Body));
+        Assert.Equal("invalid_grant", Error((await browser.RedeemAsync(client, code)).Body));
     }
 
     [Fact]
     public async Task A_code_belongs_to_its_client_its_verifier_and_its_redirect_uri()
     {
-        var other = await _server.RegisterAsync();
+        var other = await Server.RegisterAsync();
 
         Assert.Equal("invalid_grant", Error((await _browser.RedeemAsync(other, await _browser.CodeAsync(_client))).Body));
         Assert.Equal("invalid_grant", Error((await _browser.RedeemAsync(_client, await CodeAgainAsync(), verifier: new string('x', 50))).Body));
@@ -182,7 +181,7 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
         var parameters = Browser.Parameters(answer.Headers.Location);
         Assert.Equal(error, parameters["error"]);
         Assert.Equal("the state", parameters["state"]);
-        Assert.Equal(_server.Issuer, parameters["iss"]);
+        Assert.Equal(Server.Issuer, parameters["iss"]);
         Assert.False(parameters.ContainsKey("code"));
     }
 
@@ -247,7 +246,7 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
     [InlineData("urn:ietf:params:oauth:grant-type:token-exchange")]
     [InlineData("magic")]
     public async Task There_are_no_other_grants(string grant) =>
-        Assert.Equal("unsupported_grant_type", Error((await _server.PostAsync("/token", ("grant_type", grant), ("client_id", _client), ("username", "alice"), ("password", "x"))).Body));
+        Assert.Equal("unsupported_grant_type", Error((await Server.PostAsync("/token", ("grant_type", grant), ("client_id", _client), ("username", "alice"), ("password", "x"))).Body));
 
     [Fact]
     public async Task A_revoked_refresh_token_is_dead()
@@ -255,9 +254,9 @@ public sealed class AuthorizationCodeTests : IAsyncLifetime
         var (_, body) = await _browser.RedeemAsync(_client, await _browser.CodeAsync(_client));
         var token = body.GetProperty("refresh_token").GetString()!;
 
-        Assert.Equal(HttpStatusCode.OK, (await _server.PostAsync("/revoke", ("client_id", _client), ("token", token))).Status);
+        Assert.Equal(HttpStatusCode.OK, (await Server.PostAsync("/revoke", ("client_id", _client), ("token", token))).Status);
         Assert.Equal("invalid_grant", Error((await _browser.RefreshAsync(_client, token)).Body));
-        Assert.Equal(HttpStatusCode.OK, (await _server.PostAsync("/revoke", ("client_id", _client), ("token", "unknown"))).Status);
+        Assert.Equal(HttpStatusCode.OK, (await Server.PostAsync("/revoke", ("client_id", _client), ("token", "unknown"))).Status);
     }
 
     [Fact]

@@ -174,3 +174,13 @@ internal sealed class Clock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
 }
+
+/// <summary>One server for a whole class of tests. A test that moves the clock or uses up a limit starts its own.</summary>
+public sealed class SharedDevServer : IAsyncLifetime
+{
+    internal DevServer Server { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Server = await DevServer.StartAsync();
+
+    public ValueTask DisposeAsync() => Server.DisposeAsync();
+}

@@ -3,27 +3,17 @@ using Xunit;
 
 namespace McpFilesServer.Tests.Dev;
 
-public sealed class PagesTests : IAsyncLifetime
+public sealed class PagesTests(SharedDevServer shared) : IClassFixture<SharedDevServer>, IDisposable
 {
-    private DevServer _server = null!;
-    private Browser _browser = null!;
+    private DevServer Server => shared.Server;
+    private readonly Browser _browser = new(shared.Server);
 
-    public async ValueTask InitializeAsync()
-    {
-        _server = await DevServer.StartAsync();
-        _browser = new Browser(_server);
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        _browser.Dispose();
-        await _server.DisposeAsync();
-    }
+    public void Dispose() => _browser.Dispose();
 
     [Fact]
     public async Task The_consent_page_names_client_host_scopes_and_the_danger_of_loopback()
     {
-        var client = await _server.RegisterAsync(name: "Notes & more");
+        var client = await Server.RegisterAsync(name: "Notes & more");
         var page = await _browser.SignInAsync(Browser.Request(client));
 
         Assert.Contains("Notes &amp; more", page, StringComparison.Ordinal);
@@ -37,7 +27,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task A_name_with_markup_stays_text()
     {
-        var client = await _server.RegisterAsync(name: """<script>alert("x")</script>""");
+        var client = await Server.RegisterAsync(name: """<script>alert("x")</script>""");
         var page = await _browser.SignInAsync(Browser.Request(client, ("state", "\"><img src=x>")));
 
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
@@ -47,7 +37,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task A_name_cannot_turn_the_text_around_or_fill_the_page()
     {
-        var client = await _server.RegisterAsync(name: "\u202Eevil\n" + new string('x', 500));
+        var client = await Server.RegisterAsync(name: "\u202Eevil\n" + new string('x', 500));
         var page = WebUtility.HtmlDecode(await _browser.SignInAsync(Browser.Request(client)));
 
         Assert.DoesNotContain('\u202E', page);
@@ -57,7 +47,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task Every_page_forbids_script_frames_and_keeping()
     {
-        var client = await _server.RegisterAsync();
+        var client = await Server.RegisterAsync();
         await AssertHeadersAsync(Browser.Request(client), "form-action 'self';");
         await AssertHeadersAsync(Browser.Request("nobody"), "form-action 'none';");
         await _browser.SignInAsync(Browser.Request(client));
@@ -67,7 +57,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task Consent_is_asked_every_time()
     {
-        var client = await _server.RegisterAsync();
+        var client = await Server.RegisterAsync();
         await _browser.CodeAsync(client);
 
         Assert.Contains("decision", await _browser.Http.GetStringAsync(Browser.Request(client), TestContext.Current.CancellationToken), StringComparison.Ordinal);
@@ -76,17 +66,17 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task Denying_tells_the_client_so_with_issuer_and_state()
     {
-        var answer = await _browser.DecideAsync(await _browser.SignInAsync(Browser.Request(await _server.RegisterAsync())), "deny");
+        var answer = await _browser.DecideAsync(await _browser.SignInAsync(Browser.Request(await Server.RegisterAsync())), "deny");
 
         Assert.Equal("access_denied", answer["error"]);
-        Assert.Equal(_server.Issuer, answer["iss"]);
+        Assert.Equal(Server.Issuer, answer["iss"]);
         Assert.Equal("the state", answer["state"]);
     }
 
     [Fact]
     public async Task A_decision_without_the_forms_own_token_is_refused()
     {
-        var consent = await _browser.SignInAsync(Browser.Request(await _server.RegisterAsync()));
+        var consent = await _browser.SignInAsync(Browser.Request(await Server.RegisterAsync()));
         var fields = Browser.Fields(consent, "/authorize").Where(field => !field.Key.StartsWith("__", StringComparison.Ordinal)).ToList();
         using var answer = await _browser.PostAsync("/authorize", fields, "decision", "approve");
 
@@ -97,7 +87,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task A_decision_in_the_address_is_no_decision()
     {
-        var client = await _server.RegisterAsync();
+        var client = await Server.RegisterAsync();
         await _browser.SignInAsync(Browser.Request(client));
         using var answer = await _browser.Http.GetAsync(Browser.Request(client, ("decision", "approve")), TestContext.Current.CancellationToken);
 
@@ -107,8 +97,8 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task A_form_token_of_one_browser_does_not_work_in_another()
     {
-        using var attacker = new Browser(_server);
-        var request = Browser.Request(await _server.RegisterAsync());
+        using var attacker = new Browser(Server);
+        var request = Browser.Request(await Server.RegisterAsync());
         var prepared = await attacker.SignInAsync(request);
         await _browser.SignInAsync(request);
         using var answer = await _browser.PostAsync("/authorize", Browser.Fields(prepared, "/authorize"), "decision", "approve");
@@ -122,7 +112,7 @@ public sealed class PagesTests : IAsyncLifetime
     [InlineData("Sec-Fetch-Site", "cross-site")]
     public async Task A_form_from_elsewhere_is_refused(string header, string value)
     {
-        var consent = await _browser.SignInAsync(Browser.Request(await _server.RegisterAsync()));
+        var consent = await _browser.SignInAsync(Browser.Request(await Server.RegisterAsync()));
         _browser.Http.DefaultRequestHeaders.Add(header, value);
         using var answer = await _browser.PostAsync("/authorize", Browser.Fields(consent, "/authorize"), "decision", "approve");
 
@@ -132,7 +122,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task The_form_of_a_real_browser_is_accepted()
     {
-        var consent = await _browser.SignInAsync(Browser.Request(await _server.RegisterAsync()));
+        var consent = await _browser.SignInAsync(Browser.Request(await Server.RegisterAsync()));
         _browser.Http.DefaultRequestHeaders.Add("Origin", "null"); // what Referrer-Policy: no-referrer makes of it
         _browser.Http.DefaultRequestHeaders.Add("Sec-Fetch-Site", "same-origin");
 
@@ -142,7 +132,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task Signing_in_leads_nowhere_else()
     {
-        var page = await _browser.Http.GetStringAsync(Browser.Request(await _server.RegisterAsync()), TestContext.Current.CancellationToken);
+        var page = await _browser.Http.GetStringAsync(Browser.Request(await Server.RegisterAsync()), TestContext.Current.CancellationToken);
         var fields = Browser.Fields(page, "/authorize/sign-in").Where(field => field.Key != "return").Append(KeyValuePair.Create("return", "https://evil.test/")).ToList();
         using var answer = await _browser.PostAsync("/authorize/sign-in", fields, "user", "alice");
 
@@ -152,7 +142,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task A_person_can_switch_to_the_other_user_on_the_consent_page()
     {
-        var request = Browser.Request(await _server.RegisterAsync());
+        var request = Browser.Request(await Server.RegisterAsync());
         var consent = await _browser.SignInAsync(request);
         using var answer = await _browser.PostAsync("/authorize/sign-in", Browser.Fields(consent, "/authorize/sign-in"), "user", "bob");
 
@@ -162,7 +152,7 @@ public sealed class PagesTests : IAsyncLifetime
     [Fact]
     public async Task The_session_cookie_is_out_of_reach_of_scripts_and_other_paths()
     {
-        var page = await _browser.Http.GetStringAsync(Browser.Request(await _server.RegisterAsync()), TestContext.Current.CancellationToken);
+        var page = await _browser.Http.GetStringAsync(Browser.Request(await Server.RegisterAsync()), TestContext.Current.CancellationToken);
         using var answer = await _browser.PostAsync("/authorize/sign-in", Browser.Fields(page, "/authorize/sign-in"), "user", "alice");
         var cookie = Assert.Single(answer.Headers.GetValues("Set-Cookie"), value => value.StartsWith("dev-provider-session=", StringComparison.Ordinal));
 

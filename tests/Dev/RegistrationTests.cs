@@ -6,16 +6,12 @@ using Xunit;
 
 namespace McpFilesServer.Tests.Dev;
 
-public sealed class RegistrationTests : IAsyncLifetime
+public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<SharedDevServer>
 {
     private static readonly string[] OneUri = ["https://client.example.test/"];
     private static readonly string[] CodeGrant = ["authorization_code"];
 
-    private DevServer _server = null!;
-
-    public async ValueTask InitializeAsync() => _server = await DevServer.StartAsync();
-
-    public ValueTask DisposeAsync() => _server.DisposeAsync();
+    private DevServer Server => shared.Server;
 
     [Theory]
     [InlineData("https://client.example.test/callback")]
@@ -24,7 +20,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     [InlineData("http://[::1]:5000/x")]
     [InlineData("com.example.app:/callback")]
     [InlineData("cursor://anysphere.cursor-retrieval/oauth/callback")]
-    public async Task A_safe_redirect_uri_is_registered(string uri) => Assert.Equal(32, (await _server.RegisterAsync(uri)).Length);
+    public async Task A_safe_redirect_uri_is_registered(string uri) => Assert.Equal(32, (await Server.RegisterAsync(uri)).Length);
 
     [Theory]
     [InlineData("http://client.example.test/callback")]
@@ -41,7 +37,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     [InlineData("")]
     public async Task An_unsafe_redirect_uri_is_refused(string uri)
     {
-        using var answer = await _server.Http.PostAsJsonAsync("/register", new { redirect_uris = new[] { uri } }, TestContext.Current.CancellationToken);
+        using var answer = await Server.Http.PostAsJsonAsync("/register", new { redirect_uris = new[] { uri } }, TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal("invalid_redirect_uri", (await DevServer.JsonAsync(answer)).GetProperty("error").GetString());
@@ -53,7 +49,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     [InlineData("none")]
     public async Task Every_client_becomes_a_public_one_whatever_it_asked_for(string method)
     {
-        using var answer = await _server.Http.PostAsJsonAsync(
+        using var answer = await Server.Http.PostAsJsonAsync(
             "/register",
             new { redirect_uris = OneUri, token_endpoint_auth_method = method, grant_types = CodeGrant, scope = "files:read nonsense" }, TestContext.Current.CancellationToken);
         var body = await DevServer.JsonAsync(answer);
@@ -74,7 +70,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     public async Task Metadata_that_makes_no_sense_is_refused(string json)
     {
         using var content = new StringContent(json, Encoding.UTF8, "application/json");
-        using var answer = await _server.Http.PostAsync("/register", content, TestContext.Current.CancellationToken);
+        using var answer = await Server.Http.PostAsync("/register", content, TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal("invalid_client_metadata", (await DevServer.JsonAsync(answer)).GetProperty("error").GetString());
@@ -83,7 +79,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     [Fact]
     public async Task A_large_body_is_refused()
     {
-        using var answer = await _server.Http.PostAsJsonAsync("/register", new { client_name = new string('x', 20_000) }, TestContext.Current.CancellationToken);
+        using var answer = await Server.Http.PostAsJsonAsync("/register", new { client_name = new string('x', 20_000) }, TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
     }
@@ -91,11 +87,12 @@ public sealed class RegistrationTests : IAsyncLifetime
     [Fact]
     public async Task Registering_without_end_is_stopped_for_a_while()
     {
+        await using var server = await DevServer.StartAsync();
         var statuses = new List<HttpResponseMessage>();
 
         for (var i = 0; i < 301; i++)
         {
-            statuses.Add(await _server.Http.PostAsJsonAsync("/register", new { }, TestContext.Current.CancellationToken));
+            statuses.Add(await server.Http.PostAsJsonAsync("/register", new { }, TestContext.Current.CancellationToken));
         }
 
         Assert.Equal(HttpStatusCode.TooManyRequests, statuses[^1].StatusCode);
@@ -108,9 +105,9 @@ public sealed class RegistrationTests : IAsyncLifetime
     {
         foreach (var path in (string[])["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
         {
-            var body = JsonDocument.Parse(await _server.Http.GetStringAsync(path, TestContext.Current.CancellationToken)).RootElement;
+            var body = JsonDocument.Parse(await Server.Http.GetStringAsync(path, TestContext.Current.CancellationToken)).RootElement;
 
-            Assert.Equal(_server.Issuer, body.GetProperty("issuer").GetString());
+            Assert.Equal(Server.Issuer, body.GetProperty("issuer").GetString());
             Assert.Equal(["code"], Strings(body, "response_types_supported"));
             Assert.Equal(["query"], Strings(body, "response_modes_supported"));
             Assert.Equal(["S256"], Strings(body, "code_challenge_methods_supported"));
@@ -121,10 +118,10 @@ public sealed class RegistrationTests : IAsyncLifetime
             Assert.Equal(["client_secret_post", "client_secret_basic", "none"], Strings(body, "token_endpoint_auth_methods_supported"));
             Assert.True(body.GetProperty("authorization_response_iss_parameter_supported").GetBoolean());
             Assert.False(body.GetProperty("client_id_metadata_document_supported").GetBoolean());
-            Assert.Equal(_server.Issuer + "register", body.GetProperty("registration_endpoint").GetString());
-            Assert.Equal(_server.Issuer + "revoke", body.GetProperty("revocation_endpoint").GetString());
+            Assert.Equal(Server.Issuer + "register", body.GetProperty("registration_endpoint").GetString());
+            Assert.Equal(Server.Issuer + "revoke", body.GetProperty("revocation_endpoint").GetString());
 
-            var key = JsonDocument.Parse(await _server.Http.GetStringAsync(body.GetProperty("jwks_uri").GetString(), TestContext.Current.CancellationToken)).RootElement.GetProperty("keys")[0];
+            var key = JsonDocument.Parse(await Server.Http.GetStringAsync(body.GetProperty("jwks_uri").GetString(), TestContext.Current.CancellationToken)).RootElement.GetProperty("keys")[0];
             Assert.All((string[])["d", "p", "q", "dp", "dq", "qi", "k"], member => Assert.False(key.TryGetProperty(member, out _)));
         }
     }
@@ -144,7 +141,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     public async Task Only_its_own_name_is_answered_to()
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/.well-known/openid-configuration") { Headers = { Host = "rebound.test:5081" } };
-        using var answer = await _server.Http.SendAsync(request, TestContext.Current.CancellationToken);
+        using var answer = await Server.Http.SendAsync(request, TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
@@ -154,7 +151,7 @@ public sealed class RegistrationTests : IAsyncLifetime
     private async Task<string?> AllowedOriginAsync(string path)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { { "Origin", "https://inspector.test" } } };
-        using var answer = await _server.Http.SendAsync(request);
+        using var answer = await Server.Http.SendAsync(request);
 
         return answer.Headers.TryGetValues("Access-Control-Allow-Origin", out var values) ? values.Single() : null;
     }

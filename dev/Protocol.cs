@@ -72,6 +72,8 @@ internal static class Protocol
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<OnBehalfOf>()
             .SetOrder(Exchange.ValidateGrantType.Descriptor.Order + 500));
         server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseSingletonHandler<CommandGrant>());
+        server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<RefreshRule>()
+            .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500));
     }
 }
 
@@ -87,6 +89,23 @@ internal sealed class ResourceRule(DevOptions options) : IOpenIddictServerHandle
         if (request.Resources is not [var resource] || resource != options.Resource)
         {
             context.Reject(Errors.InvalidTarget, $"The resource parameter must be given once and be {options.Resource}.");
+        }
+
+        return default;
+    }
+}
+
+/// <summary>
+/// Every client that went through the consent page gets a refresh token, whether it asked for <c>offline_access</c> or not: all are registered for that
+/// grant, and several clients never ask. Without it a person would be asked again every five minutes. The consent page says so.
+/// </summary>
+internal sealed class RefreshRule : IOpenIddictServerHandler<ProcessSignInContext>
+{
+    public ValueTask HandleAsync(ProcessSignInContext context)
+    {
+        if (context.EndpointType is OpenIddictServerEndpointType.Token && (context.Request.IsAuthorizationCodeGrantType() || context.Request.IsRefreshTokenGrantType()))
+        {
+            context.GenerateRefreshToken = context.IncludeRefreshToken = true;
         }
 
         return default;

@@ -131,11 +131,17 @@ public sealed class AuthorizationCodeTests(SharedDevServer shared) : IClassFixtu
     }
 
     [Fact]
-    public async Task Without_offline_access_there_is_no_refresh_token()
+    public async Task A_client_that_never_asks_for_offline_access_can_refresh_too_and_the_person_is_told()
     {
-        var (_, body) = await _browser.RedeemAsync(_client, await _browser.CodeAsync(_client, ("scope", "files:read")));
+        var consent = await _browser.SignInAsync(Browser.Request(_client, ("scope", "files:read")));
+        Assert.Contains("Stay connected", consent, StringComparison.Ordinal);
 
-        Assert.False(body.TryGetProperty("refresh_token", out _));
+        var (_, first) = await _browser.RedeemAsync(_client, (await _browser.DecideAsync(consent))["code"]);
+        var (_, second) = await _browser.RefreshAsync(_client, first.GetProperty("refresh_token").GetString()!);
+        var (status, third) = await _browser.RefreshAsync(_client, second.GetProperty("refresh_token").GetString()!);
+
+        Assert.Equal(HttpStatusCode.OK, status);
+        Assert.Equal("files:read", new JsonWebToken(third.GetProperty("access_token").GetString()).GetClaim("scope").Value);
     }
 
     [Fact]

@@ -14,13 +14,15 @@ public sealed class DownstreamTests(SharedDevServer shared) : IClassFixture<Shar
     [Fact]
     public async Task The_token_command_gets_a_token_as_if_the_user_had_consented()
     {
-        var token = new JsonWebToken(await Server.CommandTokenAsync("bob", "files:read projects:read"));
+        var (_, body) = await Server.PostAsync("/token", Server.CommandGrant("bob", "files:read projects:read"));
+        var token = new JsonWebToken(body.GetProperty("access_token").GetString());
 
         Assert.Equal(DevServer.Bob, token.Subject);
         Assert.Equal("dev-cli", token.GetClaim("client_id").Value);
         Assert.Equal("files:read projects:read", token.GetClaim("scope").Value);
         Assert.Equal([DevServer.Resource], token.Audiences);
         Assert.Equal(TimeSpan.FromMinutes(5), token.ValidTo - token.IssuedAt);
+        Assert.False(body.TryGetProperty("refresh_token", out _));
     }
 
     [Theory]

@@ -82,7 +82,7 @@ internal static class Consent
                 await clients.GetDisplayNameAsync(client, context.RequestAborted) ?? request.ClientId!,
                 new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)),
                 [.. options.Granted(request).Union([Scopes.OfflineAccess]).Select(scope => (scope, options.InWords(scope)))], // see RefreshRule
-                [.. context.Request.Query.SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
+                [.. context.Request.Query.Where(parameter => parameter.Key is not Decision && parameter.Key != tokens.FormFieldName).SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
                 returnTo),
             tokens);
     }

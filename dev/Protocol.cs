@@ -61,6 +61,10 @@ internal static class Protocol
 
     private static void AddProviderRules(this OpenIddictServerBuilder server)
     {
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
+            .SetOrder(Authentication.ValidateRequestParameter.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
+            .SetOrder(Exchange.ValidateGrantType.Descriptor.Order - 500));
         server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
             .SetOrder(Authentication.ValidateRedirectUriParameter.Descriptor.Order + 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
@@ -74,6 +78,24 @@ internal static class Protocol
         server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseSingletonHandler<CommandGrant>());
         server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<RefreshRule>()
             .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500));
+    }
+}
+
+/// <summary>RFC 6749 §3.1, §3.2: no parameter comes twice, except <c>resource</c>, which has its own rule. OpenIddict takes a repeated one for a missing one.</summary>
+internal sealed class NothingTwice : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>, IOpenIddictServerHandler<ValidateTokenRequestContext>
+{
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Check(context, context.Request);
+
+    public ValueTask HandleAsync(ValidateTokenRequestContext context) => Check(context, context.Request);
+
+    private static ValueTask Check(BaseValidatingContext context, OpenIddictRequest request)
+    {
+        if (request.GetParameters().Any(parameter => parameter.Key is not Parameters.Resource && parameter.Value.Count > 1))
+        {
+            context.Reject(Errors.InvalidRequest, "A parameter is given more than once.");
+        }
+
+        return default;
     }
 }
 

@@ -199,6 +199,29 @@ public sealed class AuthorizationCodeTests(SharedDevServer shared) : IClassFixtu
     }
 
     [Theory]
+    [InlineData("redirect_uri", "http://127.0.0.1:7777/callback")]
+    [InlineData("redirect_uri", "https://evil.test/")]
+    [InlineData("client_id", "other")]
+    public async Task Two_clients_or_two_redirect_uris_end_on_a_page(string parameter, string value)
+    {
+        using var answer = await _browser.Http.GetAsync($"{Browser.Request(_client)}&{parameter}={Uri.EscapeDataString(value)}", TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Null(answer.Headers.Location);
+    }
+
+    [Theory]
+    [InlineData("scope", "files:write")]
+    [InlineData("code_challenge_method", "plain")]
+    [InlineData("state", "another")]
+    public async Task Any_other_parameter_twice_is_an_error(string parameter, string value)
+    {
+        using var answer = await _browser.Http.GetAsync($"{Browser.Request(_client)}&{parameter}={Uri.EscapeDataString(value)}", TestContext.Current.CancellationToken);
+
+        Assert.Equal("invalid_request", Browser.Parameters(answer.Headers.Location!)["error"]);
+    }
+
+    [Theory]
     [InlineData("http://127.0.0.1:7777/other")]
     [InlineData("http://127.0.0.1:7777/callback?x=1")]
     [InlineData("http://127.0.0.1:7777/callback#x")]

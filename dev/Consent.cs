@@ -81,8 +81,8 @@ internal static class Consent
                 request.ClientId!,
                 await clients.GetDisplayNameAsync(client, context.RequestAborted) ?? request.ClientId!,
                 new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)),
-                [.. options.Granted(request).Select(scope => (scope, options.InWords(scope)))],
-                [.. context.Request.Query.SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
+                [.. options.Granted(request).Union([Scopes.OfflineAccess]).Select(scope => (scope, options.InWords(scope)))], // see RefreshRule
+                [.. context.Request.Query.Where(parameter => parameter.Key is not Decision && parameter.Key != tokens.FormFieldName).SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
                 returnTo),
             tokens);
     }

@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Configuration.Memory;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -12,7 +11,7 @@ public static class DevSetup
 {
     /// <summary>
     /// Starts the provider, and the stand-in for Microsoft Graph, beside the server when the server is configured to trust it: that is, unless
-    /// <c>Auth:Issuers:0:Authority</c> names another issuer. What the server must know of it is added below all other configuration.
+    /// <c>Auth:Issuers:0:Authority</c> names another issuer. What the server must know of it is added to the configuration, where nothing is configured already.
     /// </summary>
     /// <param name="builder">The server that is being built. Its settings are read here, once.</param>
     /// <param name="scopesInWords">The scopes of the server, each with what it lets a client do, as the consent page says it.</param>
@@ -26,8 +25,9 @@ public static class DevSetup
 
         var keys = Keys.OpenOrCreate(options.Directory);
 
-        // Below everything that is configured: a value of the operator's own always wins.
-        ((IConfigurationBuilder)builder.Configuration).Sources.Insert(0, new MemoryConfigurationSource { InitialData = Defaults(options, keys) });
+        // Only what is not configured: a value of the operator's own always wins. (Inserting a source below the others would say the same, but makes
+        // the configuration build them all anew, which loses what was set in code.)
+        builder.Configuration.AddInMemoryCollection(Defaults(options, keys).Where(setting => builder.Configuration[setting.Key] is null).ToArray());
 
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(options);

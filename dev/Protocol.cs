@@ -61,6 +61,10 @@ internal static class Protocol
 
     private static void AddProviderRules(this OpenIddictServerBuilder server)
     {
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
+            .SetOrder(Authentication.ValidateRequestParameter.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
+            .SetOrder(Exchange.ValidateGrantType.Descriptor.Order - 500));
         server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
             .SetOrder(Authentication.ValidateRedirectUriParameter.Descriptor.Order + 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
@@ -72,6 +76,26 @@ internal static class Protocol
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<OnBehalfOf>()
             .SetOrder(Exchange.ValidateGrantType.Descriptor.Order + 500));
         server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseSingletonHandler<CommandGrant>());
+        server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<RefreshRule>()
+            .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500));
+    }
+}
+
+/// <summary>RFC 6749 §3.1, §3.2: no parameter comes twice, except <c>resource</c>, which has its own rule. OpenIddict takes a repeated one for a missing one.</summary>
+internal sealed class NothingTwice : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>, IOpenIddictServerHandler<ValidateTokenRequestContext>
+{
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context) => Check(context, context.Request);
+
+    public ValueTask HandleAsync(ValidateTokenRequestContext context) => Check(context, context.Request);
+
+    private static ValueTask Check(BaseValidatingContext context, OpenIddictRequest request)
+    {
+        if (request.GetParameters().Any(parameter => parameter.Key is not Parameters.Resource && parameter.Value.Count > 1))
+        {
+            context.Reject(Errors.InvalidRequest, "A parameter is given more than once.");
+        }
+
+        return default;
     }
 }
 
@@ -84,9 +108,26 @@ internal sealed class ResourceRule(DevOptions options) : IOpenIddictServerHandle
 
     private ValueTask Check(BaseValidatingContext context, OpenIddictRequest request)
     {
-        if (request.GetResources() is not [var resource] || resource != options.Resource)
+        if (request.Resources is not [var resource] || resource != options.Resource)
         {
             context.Reject(Errors.InvalidTarget, $"The resource parameter must be given once and be {options.Resource}.");
+        }
+
+        return default;
+    }
+}
+
+/// <summary>
+/// Every client that went through the consent page gets a refresh token, whether it asked for <c>offline_access</c> or not: all are registered for that
+/// grant, and several clients never ask. Without it a person would be asked again every five minutes. The consent page says so.
+/// </summary>
+internal sealed class RefreshRule : IOpenIddictServerHandler<ProcessSignInContext>
+{
+    public ValueTask HandleAsync(ProcessSignInContext context)
+    {
+        if (context.EndpointType is OpenIddictServerEndpointType.Token && (context.Request.IsAuthorizationCodeGrantType() || context.Request.IsRefreshTokenGrantType()))
+        {
+            context.GenerateRefreshToken = context.IncludeRefreshToken = true;
         }
 
         return default;

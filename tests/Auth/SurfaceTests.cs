@@ -30,6 +30,7 @@ public sealed class SurfaceTests(Server server)
         var refused = await Assert.ThrowsAnyAsync<Exception>(() => Server.StartAsync(services =>
             services.AddSingleton(McpServerTool.Create(() => "hello", new McpServerToolCreateOptions { Name = "undeclared" }))));
 
+        // What an operator reads is the one line of StartFailure; what arrives here is that the host never came up.
         Assert.NotNull(refused);
     }
 

@@ -115,7 +115,7 @@ public sealed class DevSetupTests
 
         var discovery = await msal.GetFromJsonAsync<JsonElement>("https://127.0.0.1/dev/.well-known/openid-configuration", TestContext.Current.CancellationToken);
         Assert.Equal("https://127.0.0.1/dev", discovery.GetProperty("issuer").GetString());
-        Assert.Equal($"{server.Issuer}token", discovery.GetProperty("token_endpoint").GetString());
+        Assert.Equal("https://127.0.0.1/dev/token", discovery.GetProperty("token_endpoint").GetString());
 
         Assert.Contains("keys", await msal.GetStringAsync("https://127.0.0.1/dev/jwks", TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await Assert.ThrowsAsync<HttpRequestException>(() => msal.GetAsync("https://127.0.0.1/developer", TestContext.Current.CancellationToken));

@@ -37,9 +37,18 @@ internal static class AuthSetup
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));
         for (var i = 0; i < auth.Issuers.Count; i++)
         {
-            var issuer = auth.Issuers[i];
-            schemes.AddJwtBearer(TokenValidation.Scheme(i), options => TokenValidation.Configure(options, issuer, mcp, builder.Environment.IsDevelopment()));
+            var (issuer, scheme) = (auth.Issuers[i], TokenValidation.Scheme(i));
+            services.AddKeyedSingleton(scheme, (provider, _) => new IssuerKeys(
+                issuer,
+                new KeyDocuments(provider.GetRequiredService<IHttpClientFactory>().CreateClient(KeyDocuments.Client), builder.Environment.IsDevelopment()),
+                provider.GetRequiredService<TimeProvider>()));
+            schemes.AddJwtBearer(scheme, _ => { });
+            services.AddOptions<JwtBearerOptions>(scheme).Configure<IServiceProvider>((options, provider) => TokenValidation.Configure(
+                options, issuer, issuer.Audience ?? mcp.Resource, auth.ClockSkew,
+                provider.GetRequiredKeyedService<IssuerKeys>(scheme), provider.GetRequiredService<TimeProvider>()));
         }
+
+        KeyDocuments.Configure(services);
 
         // Outbound only: Microsoft.Identity.Web's own inbound validation is never asked.
         schemes.AddMicrosoftIdentityWebApi(builder.Configuration.GetSection(Exchange.Scheme), jwtBearerScheme: Exchange.Scheme)

@@ -83,7 +83,7 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         refusal = message.Method is null ? Refusal.NotJsonRpc("This server has asked nothing that this message could answer.") : null;
         refusal ??= ProtocolHeaders.Check(request, message, mcp.LegacyClients);
         refusal ??= auth.AllowedClients.Count > 0 && !auth.AllowedClients.Contains(caller.Client) ? Refusal.ClientNotAllowed : null;
-        refusal ??= caller.Subject == caller.Client ? Refusal.AppOnly : null;
+        refusal ??= caller.IsApplication ? Refusal.AppOnly : null;
         if (refusal is not null || surface.Find(message, ProtocolHeaders.IsLegacy(request), out refusal) is not { } operation)
         {
             return null;
@@ -100,7 +100,7 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     /// <summary>Scopes as the caller's issuer wants to be asked for them; those of the first issuer while it is not known whose token it is.</summary>
     private string Prefixed(string? issuer, string scopes)
     {
-        var prefix = (auth.Issuers.FirstOrDefault(options => options.Authority == issuer) ?? auth.Issuers[0]).ScopePrefix;
+        var prefix = (auth.Issuers.FirstOrDefault(options => issuer is not null && options.Issues(issuer)) ?? auth.Issuers[0]).ScopePrefix;
         return prefix.Length == 0 ? scopes : string.Join(' ', scopes.Split(' ').Select(scope => prefix + scope));
     }
 

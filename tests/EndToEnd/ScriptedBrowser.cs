@@ -46,8 +46,26 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
         return await SubmitAsync(page, html, "/authorize", ("decision", Approves(consent) ? "approve" : "deny"), cancellationToken);
     }
 
-    /// <summary>Goes where the provider sent the browser: to the client's own small web server.</summary>
-    public async Task<string> FollowAsync(Uri callback, CancellationToken cancellationToken) => await _http.GetStringAsync(callback, cancellationToken);
+    /// <summary>
+    /// Goes where the provider sent the browser: to the client's own small web server. A client may start it only after it has opened the browser, and a
+    /// person is slower than that; this one tries until it is there.
+    /// </summary>
+    public async Task FollowAsync(Uri callback, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, callback) { Headers = { ConnectionClose = true } };
+                using var response = await _http.SendAsync(request, cancellationToken);
+                return;
+            }
+            catch (HttpRequestException e) when (e.HttpRequestError is HttpRequestError.ConnectionError)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
+            }
+        }
+    }
 
     /// <summary>The parameters of a URL.</summary>
     public static IReadOnlyDictionary<string, string> Parameters(Uri url)

@@ -85,7 +85,10 @@ internal sealed class NodeProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo(node, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _home,
         };
         Isolate(start.Environment);
         _process = Process.Start(start)!;

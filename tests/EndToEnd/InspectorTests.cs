@@ -9,10 +9,9 @@ public sealed class InspectorTests(Server server)
 {
     private const string Initialize = "legacy"; // what it speaks when it is not told
     private const string Stateless = "modern";
-    private const string AdvertisedLogging = "The server advertises logging to clients that initialize and refuses logging/setLevel, which the Inspector then calls first.";
 
     [Theory]
-    [InlineData(Initialize, Skip = AdvertisedLogging)]
+    [InlineData(Initialize)]
     [InlineData(Stateless)]
     public async Task The_inspector_lists_the_tools(string era)
     {
@@ -24,7 +23,7 @@ public sealed class InspectorTests(Server server)
     }
 
     [Theory]
-    [InlineData(Initialize, Skip = AdvertisedLogging)]
+    [InlineData(Initialize)]
     [InlineData(Stateless)]
     public async Task The_inspector_reads_a_file(string era)
     {
@@ -36,7 +35,7 @@ public sealed class InspectorTests(Server server)
     }
 
     [Theory]
-    [InlineData(Initialize, Skip = AdvertisedLogging)]
+    [InlineData(Initialize)]
     [InlineData(Stateless)]
     public async Task The_inspector_fails_visibly_when_the_token_lacks_a_scope(string era)
     {

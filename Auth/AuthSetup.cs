@@ -16,10 +16,12 @@ internal static class AuthSetup
     {
         var auth = builder.AddSettings<AuthOptions>();
         var mcp = builder.AddSettings<McpOptions>();
+        builder.AddSettings<LimitsOptions>();
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddHttpContextAccessor();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>();
+        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
+        services.AddCors(options => Door.Cors(options, mcp));
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddScoped(Decision.Current)
@@ -66,7 +68,22 @@ internal static class AuthSetup
     {
         app.UseExceptionHandler(errors => errors.Run(context =>
             context.RequestServices.GetRequiredService<GatewayAnswers>().WriteAsync(context, Refusal.Undecided with { Message = "The server could not do this.", Reason = "error" })));
+        if (!app.Environment.IsDevelopment())
+        {
+            app.UseHsts();
+        }
+
+        var mcp = app.Services.GetRequiredService<McpOptions>();
+        if (mcp.KnownProxies.Count > 0)
+        {
+            app.UseForwardedHeaders(Door.Forwarded(mcp));
+        }
+
         app.UseMiddleware<Door>();
+        if (mcp.AllowedOrigins.Count > 0)
+        {
+            app.UseCors();
+        }
     }
 
     /// <summary>Puts the gateway before an endpoint, and refuses to start when something behind it has not declared what it takes.</summary>

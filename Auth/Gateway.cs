@@ -10,7 +10,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, ILogger<Gateway> log)
+internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -50,6 +50,11 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
             return await RecordAsync(http, null, null, null, WithoutCaller(http), cancellationToken);
         }
 
+        if (http.Request.Query.ContainsKey("access_token"))
+        {
+            return await RecordAsync(http, caller, null, null, Refusal.TwoTokens, cancellationToken);
+        }
+
         var (message, unreadable) = await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, cancellationToken);
         if (message is null)
         {
@@ -74,7 +79,9 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     {
         null => Refusal.NoToken(Prefixed(null, mcp.BaselineScopes)),
         { IssuerUnavailable: true } => Refusal.IssuerUnavailable,
-        { Reason: var reason } => Refusal.BadToken(Prefixed(null, mcp.BaselineScopes), reason),
+        { Reason: var reason } => failures.Count(http.Connection.RemoteIpAddress) is { } wait
+            ? Refusal.TooManyBadTokens(wait)
+            : Refusal.BadToken(Prefixed(null, mcp.BaselineScopes), reason),
     };
 
     /// <summary>The rule itself: deny cases first, and nothing after them but the scopes.</summary>

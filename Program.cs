@@ -27,7 +27,7 @@ try
     }
 #endif
 
-    if (args is [CheckCommand.Name])
+    if (args is [CheckCommand.Name, ..])
     {
         return CheckCommand.Run(builder, Console.Out);
     }

@@ -53,13 +53,13 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
             : throw new IssuerUnavailableException($"The issuer {issuer.Authority} cannot be reached.", _failure);
     }
 
-    /// <summary>Makes sure that a key is there when the issuer has it.</summary>
+    /// <summary>Makes sure that a key is there when the issuer has it, and says whether it is.</summary>
     /// <exception cref="IssuerUnavailableException">The key is unknown, and the issuer cannot be asked.</exception>
-    public async Task RequireAsync(string? kid, CancellationToken cancel)
+    public async Task<bool> HasAsync(string kid, CancellationToken cancel)
     {
         await GetConfigurationAsync(cancel);
         // The second round is for one who joined a fetch that had begun before the issuer published his key.
-        for (var round = 0; round < 2 && kid is not null && !_keys!.Ids.Contains(kid); round++)
+        for (var round = 0; round < 2 && !_keys!.Ids.Contains(kid); round++)
         {
             await FetchOnce(forUnknownKey: true).WaitAsync(cancel);
             if (_failure is { } failure && !_keys.Ids.Contains(kid))
@@ -67,6 +67,8 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
                 throw new IssuerUnavailableException($"The issuer {issuer.Authority} cannot be reached.", failure);
             }
         }
+
+        return _keys!.Ids.Contains(kid);
     }
 
     /// <summary>Nothing: whether to fetch is decided before a token is validated, not after it failed.</summary>

@@ -105,7 +105,13 @@ internal static class TokenValidation
 
         try
         {
-            await keys.RequireAsync(Part(context.Token, 0, "kid"), context.HttpContext.RequestAborted);
+            // No key id means no way to say which key: such a token is refused as one whose key nobody has.
+            var kid = Part(context.Token, 0, "kid");
+            if (kid is null || !await keys.HasAsync(kid, context.HttpContext.RequestAborted))
+            {
+                context.Fail("The key of the token is unknown.");
+                await Fault(context.HttpContext, kid is null ? "token_names_no_key" : "token_key_unknown");
+            }
         }
         catch (IssuerUnavailableException)
         {

@@ -14,6 +14,16 @@ internal sealed class AuthOptions : ISettings
     /// <summary>How far the clocks of issuer and server may differ. Half a minute by default, and at most.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Whether a client may call. Client ids are compared exactly.</summary>
+    public bool Allows(string client) => AllowedClients.Count == 0 || AllowedClients.Contains(client);
+
+    /// <summary>Scopes as an issuer wants to be asked for them: the first issuer, while it is not known whose token it is.</summary>
+    public string Prefixed(string scopes, string? issuer)
+    {
+        var prefix = (Issuers.FirstOrDefault(options => issuer is not null && options.Issues(issuer)) ?? Issuers[0]).ScopePrefix;
+        return prefix.Length == 0 ? scopes : string.Join(' ', scopes.Split(' ').Select(scope => prefix + scope));
+    }
+
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {
         if (Issuers.Count == 0)

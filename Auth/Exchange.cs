@@ -31,8 +31,7 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
         }
         catch (MicrosoftIdentityWebChallengeUserException e) when (e.MsalUiRequiredException.Claims is { Length: > 0 and <= 8192 } claims)
         {
-            var prefix = auth.Issuers.FirstOrDefault(issuer => issuer.Issues(decision.Caller.Issuer))?.ScopePrefix;
-            return Refusal.ClaimsNeeded(string.Join(' ', mcp.BaselineScopes.Split(' ').Select(scope => prefix + scope)), claims);
+            return Refusal.ClaimsNeeded(auth.Prefixed(mcp.BaselineScopes, decision.Caller.Issuer), claims);
         }
         catch (Exception e) when (e is MicrosoftIdentityWebChallengeUserException or MsalException or HttpRequestException or ExchangeRefusedException)
         {

@@ -1,6 +1,7 @@
 using McpFilesServer.Data;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Microsoft.Identity.Web;
@@ -67,7 +68,7 @@ internal static class AuthSetup
     public static void UseDoor(this WebApplication app)
     {
         app.UseExceptionHandler(errors => errors.Run(context =>
-            context.RequestServices.GetRequiredService<GatewayAnswers>().WriteAsync(context, Refusal.Undecided with { Message = "The server could not do this.", Reason = "error" })));
+            context.RequestServices.GetRequiredService<GatewayAnswers>().WriteAsync(context, Refusal.Unavailable)));
         if (!app.Environment.IsDevelopment())
         {
             app.UseHsts();
@@ -97,6 +98,14 @@ internal static class AuthSetup
 
         // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.
         _ = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(Exchange.Scheme);
+        // A wrong media type is for the gateway to refuse, after the token and on the record; routing would answer 415 before both.
+        endpoint.Add(builder =>
+        {
+            foreach (var accepts in builder.Metadata.OfType<IAcceptsMetadata>().ToList())
+            {
+                builder.Metadata.Remove(accepts);
+            }
+        });
         endpoint.RequireAuthorization(Policy);
     }
 }

@@ -8,13 +8,13 @@ namespace McpFilesServer.Auth;
 /// What is refused before anybody asks who is calling: a host name that is not this server's (DNS rebinding), a request that came in the clear, a body
 /// that is too large, a browser page of another origin. Applies to every route.
 /// </summary>
-internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironment environment, GatewayAnswers answers)
+internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironment environment, Surface surface, IAudit audit, GatewayAnswers answers)
 {
     private readonly bool _httpsOnly = new Uri(mcp.Resource).Scheme == "https";
     private readonly HashSet<string> _hosts = [.. mcp.Hosts(environment)];
     private readonly HashSet<string> _origins = [.. mcp.Hosts(environment).Select(host => $"{new Uri(mcp.Resource).Scheme}://{host}"), .. mcp.AllowedOrigins];
 
-    public Task InvokeAsync(HttpContext context)
+    public async Task InvokeAsync(HttpContext context)
     {
         var request = context.Request;
         var refusal = !_hosts.Contains(request.Host.Value?.ToLowerInvariant() ?? "") ? Refusal.HostNotAllowed
@@ -23,10 +23,13 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
             : request.ContentLength > mcp.MaxRequestBytes ? Refusal.TooLarge
             // Absent from anything but a browser; `null` is an origin like any other here (MCP transports, "Security Warning").
             : request.Headers.Origin.Any(origin => !_origins.Contains(origin ?? "")) ? Refusal.OriginNotAllowed
+            : IsAmbiguous(request.Headers) ? Refusal.BadFraming
             : null;
         if (refusal is not null)
         {
-            return answers.WriteAsync(context, refusal);
+            await audit.RecordAsync(AuditRecord.Of(context, surface.PolicyVersion, null, null, null, refusal), context.RequestAborted);
+            await answers.WriteAsync(context, refusal);
+            return;
         }
 
         var headers = context.Response.Headers;
@@ -34,8 +37,15 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
         headers.XFrameOptions = "DENY";
         headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";
-        return next(context);
+        await next(context);
     }
+
+    /// <summary>
+    /// Kestrel lets a length beside chunks pass, and renames it; and it takes any coding before the last. A proxy in front may read such a request in
+    /// another way (RFC 9112 §6.1), so it is not read at all.
+    /// </summary>
+    private static bool IsAmbiguous(IHeaderDictionary headers) =>
+        headers.TransferEncoding.Count > 0 && (headers.TransferEncoding != "chunked" || headers.ContainsKey("X-Content-Length") || headers.ContentLength is not null);
 
     /// <summary>Pages of the configured origins may call, with a token in a header and never with a cookie. Without such origins CORS is off.</summary>
     public static void Cors(CorsOptions options, McpOptions mcp) => options.AddDefaultPolicy(policy => policy

@@ -60,6 +60,9 @@ internal sealed class Envelope : IDisposable
     private JsonElement Meta =>
         Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty("_meta", out var meta) ? meta : default;
 
+    /// <summary>The tool, prompt or resource that is meant, for the methods that have one.</summary>
+    public string? Target => TargetName(Method) is { } name ? Param(name) : null;
+
     /// <summary>A text member of the params, or null.</summary>
     public string? Param(string name) => Text(Params, name);
 
@@ -73,25 +76,19 @@ internal sealed class Envelope : IDisposable
             // Broken UTF-8 is caught here: JsonDocument looks at a text only when it is asked for.
             _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetCharCount(body.Span);
             document = JsonDocument.Parse(body, Strict);
+            if (body.Span.IndexOf("\\ud"u8) >= 0 || body.Span.IndexOf("\\uD"u8) >= 0)
+            {
+                RequireText(document.RootElement);
+            }
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
         {
             // Which of the two it was is not worth a second parse: not JSON as this server reads it.
             refusal = Refusal.NotJson;
             return null;
         }
 
-        Envelope? envelope = null;
-        try
-        {
-            envelope = Read(document, out refusal);
-        }
-        catch (InvalidOperationException)
-        {
-            // An escaped lone surrogate (`\ud800`) is valid JSON grammar and no text.
-            refusal = Refusal.NotJson;
-        }
-
+        var envelope = Read(document, out refusal);
         if (envelope is null)
         {
             document.Dispose();
@@ -133,6 +130,12 @@ internal sealed class Envelope : IDisposable
         }
 
         var method = Text(root, "method");
+        if (MistypedParam(parameters, method) is { } mistyped)
+        {
+            refusal = Refusal.NotJsonRpc($"The {mistyped} of the params has the wrong type, or is missing.") with { Id = echoed };
+            return null;
+        }
+
         if (root.TryGetProperty("method", out _) ? method is null : !hasId || !(root.TryGetProperty("result", out _) || root.TryGetProperty("error", out _)))
         {
             refusal = Refusal.NotJsonRpc("The message must have a method that is a string.") with { Id = echoed };
@@ -141,6 +144,55 @@ internal sealed class Envelope : IDisposable
 
         refusal = null;
         return new Envelope(document) { Method = method, Id = id, Params = parameters };
+    }
+
+    /// <summary>What the decision rests on must be there and of its type. Nothing is taken for something else.</summary>
+    private static string? MistypedParam(JsonElement parameters, string? method)
+    {
+        var target = TargetName(method);
+        if (target is not null && Text(parameters, target) is null)
+        {
+            return target;
+        }
+
+        return parameters.ValueKind == JsonValueKind.Object && parameters.TryGetProperty("arguments", out var arguments)
+            && arguments.ValueKind != JsonValueKind.Object ? "arguments" : null;
+    }
+
+    /// <summary>The param that says which tool, prompt or resource is meant.</summary>
+    private static string? TargetName(string? method) => method switch
+    {
+        RequestMethods.ToolsCall or RequestMethods.PromptsGet => "name",
+        RequestMethods.ResourcesRead => "uri",
+        _ => null,
+    };
+
+    /// <summary>An escaped half of a surrogate pair (`\ud800`) is valid JSON grammar and no text. Only bodies that have such an escape are looked through.</summary>
+    private static void RequireText(JsonElement element)
+    {
+        switch (element.ValueKind)
+        {
+            case JsonValueKind.String:
+                _ = element.GetString();
+                break;
+            case JsonValueKind.Array:
+                foreach (var item in element.EnumerateArray())
+                {
+                    RequireText(item);
+                }
+
+                break;
+            case JsonValueKind.Object:
+                foreach (var member in element.EnumerateObject())
+                {
+                    _ = member.Name;
+                    RequireText(member.Value);
+                }
+
+                break;
+            default:
+                break;
+        }
     }
 
     private static bool IsId(JsonElement id) => id.ValueKind switch

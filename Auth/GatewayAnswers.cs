@@ -28,6 +28,11 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
         var response = context.Response;
         response.StatusCode = refusal.Status;
         response.Headers.CacheControl = "no-store";
+        if (refusal.Closes)
+        {
+            response.Headers.Connection = "close";
+        }
+
         if (refusal.Challenge is { } challenge)
         {
             response.Headers.WWWAuthenticate = challenge.Header(mcp.MetadataUri);

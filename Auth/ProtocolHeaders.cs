@@ -25,28 +25,25 @@ internal static class ProtocolHeaders
         return VersionFault(version, message, served)
             ?? (IsLegacy(request) ? null : ModernFault(request, message))
             ?? Differs(request.Headers["Mcp-Method"], message.Method, "Mcp-Method")
-            ?? Differs(request.Headers["Mcp-Name"], message.Param("name") ?? message.Param("uri"), "Mcp-Name");
+            ?? Differs(request.Headers["Mcp-Name"], message.Target, "Mcp-Name");
     }
 
     private static Refusal? VersionFault(StringValues version, Envelope message, string[] served)
     {
-        // Without a header it is a client of before 2025-06-18, which had none, or one that has not initialized yet.
-        var declared = version.Count > 0 ? version.ToString()
-            : message.Method == RequestMethods.Initialize ? message.Param("protocolVersion") ?? "" : served[^1];
         if (message.MetaVersion is { } meta && (version.Count > 0 || meta == Modern) && meta != version)
         {
             return Refusal.HeaderMismatch("The MCP-Protocol-Version header must be sent and equal the version in _meta.");
         }
 
-        if (message.Method == RequestMethods.Initialize && version.Count > 0 && message.Param("protocolVersion") is { } wanted && wanted != version)
+        var wanted = message.Method == RequestMethods.Initialize ? message.Param("protocolVersion") ?? "" : null;
+        if (wanted is not null && version.Count > 0 && wanted != version)
         {
             return Refusal.HeaderMismatch("The MCP-Protocol-Version header and the protocolVersion of initialize differ.");
         }
 
-        // An initialize may ask for a version that nobody knows, and is offered one that is served; a request may not use one.
-        var negotiable = version.Count == 0 && message.Method == RequestMethods.Initialize && served.Length > 1
-            && string.CompareOrdinal(declared, served[^1]) >= 0;
-        return served.Contains(declared) && (served.Length > 1 || version.Count > 0) || negotiable
+        // Without a header it is a client of before 2025-06-18, which knew none, or one that initializes and says its version in the body.
+        var declared = version.Count > 0 ? version.ToString() : wanted ?? Legacy[^1];
+        return served.Contains(declared) && !(wanted == Modern && version.Count == 0)
             ? null : Refusal.VersionNotServed(served, declared.Length > 32 ? declared[..32] : declared);
     }
 
@@ -57,8 +54,7 @@ internal static class ProtocolHeaders
             return Refusal.HeaderMismatch("The Mcp-Method header is missing.");
         }
 
-        if (message.Method is RequestMethods.ToolsCall or RequestMethods.PromptsGet or RequestMethods.ResourcesRead
-            && request.Headers["Mcp-Name"].Count == 0)
+        if (message.Target is not null && request.Headers["Mcp-Name"].Count == 0)
         {
             return Refusal.HeaderMismatch("The Mcp-Name header is missing.");
         }

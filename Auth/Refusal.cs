@@ -24,6 +24,9 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     /// <summary>Seconds after which trying again makes sense.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>Whether the connection ends with the answer.</summary>
+    public bool Closes { get; init; }
+
     /// <summary>The word for the audit's <c>decision</c> column.</summary>
     public string Decision => (Status, Challenge) switch
     {
@@ -73,6 +76,9 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     public static readonly Refusal NotAcceptable = new(406, -32600, "The client must accept both application/json and text/event-stream.", "not_acceptable");
 
     public static readonly Refusal TooLarge = new(413, -32600, "The request is too large.", "request_too_large");
+
+    /// <summary>Where the body ends is not certain, so neither is where the next request begins (RFC 9112 §6.3): the connection ends with this answer.</summary>
+    public static readonly Refusal BadFraming = new(400, -32600, "The body could not be read.", "bad_framing") { Closes = true };
 
     public static Refusal NotJsonRpc(string message) => new(400, -32600, message, "malformed_message");
 

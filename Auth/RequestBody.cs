@@ -35,9 +35,10 @@ internal static class RequestBody
                 }
             }
         }
-        catch (BadHttpRequestException e)
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
         {
-            return (null, e.StatusCode == StatusCodes.Status413PayloadTooLarge ? Refusal.TooLarge : Refusal.NotJsonRpc("The body could not be read."));
+            // Kestrel's words for it are many: a broken chunk, a size that overflows, a body that comes too slowly or not at all.
+            return (null, e is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } ? Refusal.TooLarge : Refusal.BadFraming);
         }
 
         var message = Envelope.Read(buffer.AsMemory(0, length), out refusal);

@@ -24,13 +24,18 @@ internal static class SecondLock
 
     private static bool IsDecided(JsonRpcMessage message, Envelope decided) => message switch
     {
-        JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && Id(request.Id) == decided.Id.GetRawText()
+        JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && IsId(request.Id, decided.Id)
             && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri"),
         JsonRpcNotification notification => notification.Method == decided.Method && decided.IsNotification,
         _ => false,
     };
 
-    private static string Id(RequestId id) => JsonSerializer.Serialize(id.Id, McpJsonUtilities.DefaultOptions);
+    private static bool IsId(RequestId id, JsonElement decided) => id.Id switch
+    {
+        string text => decided.ValueKind == JsonValueKind.String && decided.ValueEquals(text),
+        long number => decided.ValueKind == JsonValueKind.Number && decided.TryGetInt64(out var value) && value == number,
+        _ => false,
+    };
 
     private static string? Text(System.Text.Json.Nodes.JsonNode? node, string name) =>
         node?[name] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue<string>(out var text) ? text : null;

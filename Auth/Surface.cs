@@ -62,18 +62,17 @@ internal sealed class Surface
         var method = message.Method!;
         var operation = method switch
         {
-            RequestMethods.ToolsCall => _tools.GetValueOrDefault(message.Param("name") ?? ""),
-            RequestMethods.PromptsGet => _prompts.GetValueOrDefault(message.Param("name") ?? ""),
-            RequestMethods.ResourcesRead => Resource(message.Param("uri")),
+            RequestMethods.ToolsCall => _tools.GetValueOrDefault(message.Target!),
+            RequestMethods.PromptsGet => _prompts.GetValueOrDefault(message.Target!),
+            RequestMethods.ResourcesRead => Resource(message.Target!),
             _ => Protocol.GetValueOrDefault(method),
         };
-        var named = method is RequestMethods.ToolsCall or RequestMethods.PromptsGet or RequestMethods.ResourcesRead;
-        refusal = operation is not null ? null : named ? Refusal.UnknownTarget(method) : Refusal.UnknownMethod(legacy);
+        refusal = operation is not null ? null : message.Target is not null ? Refusal.UnknownTarget(method) : Refusal.UnknownMethod(legacy);
         return operation;
     }
 
-    private Operation? Resource(string? uri) =>
-        uri is null ? null : _resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
+    private Operation? Resource(string uri) =>
+        _resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
 
     private static FrozenDictionary<string, Operation> Declared<T>(IEnumerable<T> primitives, string method, Func<T, string> name)
         where T : IMcpServerPrimitive

@@ -1,14 +1,17 @@
 using System.Reflection;
+using McpFilesServer.Auth;
 
 namespace McpFilesServer.Data;
 
 /// <summary>At start: sweeps what a crash left, and makes the project <c>welcome</c> for the people whom <c>Files:Welcome</c> names.</summary>
-internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOptions files, IConfiguration configuration) : IHostedService
+internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOptions files, IAudit audit, IConfiguration configuration) : IHostedService
 {
     private const string Slug = "welcome";
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
+        // Opened now: a server that could not record anything should not come up.
+        _ = audit;
         folders.SweepTemporaries();
         var issuer = configuration["Auth:Issuers:0:Authority"]!;
         if (files.Welcome.Count == 0 || !await projects.SeedAsync(

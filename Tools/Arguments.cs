@@ -34,8 +34,16 @@ internal sealed class Arguments
     public string? Fault(CallToolRequestParams call)
     {
         var schema = _schemas[call.Name];
-        var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())).FirstOrDefault();
-        return error is null ? null : Sentence(error, schema);
+        try
+        {
+            var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())).FirstOrDefault();
+            return error is null ? null : Sentence(error, schema);
+        }
+        catch (Exception e) when (e is InvalidCastException or OverflowException or Newtonsoft.Json.JsonException)
+        {
+            // The validator compares numbers as decimals, and some are beyond that.
+            return "An argument has a number that is too large.";
+        }
     }
 
     /// <summary>No object of a schema takes members that it does not name.</summary>

@@ -13,6 +13,8 @@ internal static class StrictToken
     /// <summary>Signature algorithms that are accepted: asymmetric ones only (RFC 8725 §3.1, §3.2).</summary>
     public static readonly string[] Algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"];
 
+    private static readonly string[] Extensions = ["crit", "zip", "enc", "b64"];
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 16 };
 
     /// <summary>Makes the caller from a token whose signature, issuer, audience and type have been validated.</summary>
@@ -24,7 +26,7 @@ internal static class StrictToken
             using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(token.EncodedHeader), Strict);
             using var payload = JsonDocument.Parse(Base64Url.DecodeFromChars(token.EncodedPayload), Strict);
             var claims = new TokenClaims(payload.RootElement);
-            reason = HeaderFault(header.RootElement) ?? TimesFault(claims, issuer.LifetimeLimit, skew, now) ?? BindingFault(claims) ?? issuer.Profile switch
+            reason = HeaderFault(header.RootElement) ?? TimesFault(claims, issuer.LifetimeLimit, skew, now) ?? BindingFault(claims) ?? AudienceFault(claims) ?? issuer.Profile switch
             {
                 TokenProfile.Rfc9068 => Rfc9068.Fault(claims),
                 TokenProfile.Entra => Entra.Fault(claims, issuer),
@@ -39,10 +41,12 @@ internal static class StrictToken
         }
     }
 
-    /// <summary>A <c>crit</c> extension must be understood or the token refused (RFC 7515 §4.1.11); none is. Compression is not asked for.</summary>
+    /// <summary>What would change how the token is read must be understood or the token refused (RFC 7515 §4.1.11); nothing of it is.</summary>
     private static string? HeaderFault(JsonElement header) =>
-        header.TryGetProperty("crit", out _) || header.TryGetProperty("zip", out _) || header.TryGetProperty("b64", out _)
-            ? "token_header_extension" : null;
+        Extensions.Any(name => header.TryGetProperty(name, out _)) ? "token_header_extension" : null;
+
+    /// <summary>One audience, or a list of them (RFC 7519 §4.1.3); that the right one is among them has been checked.</summary>
+    private static string? AudienceFault(TokenClaims claims) => claims.IsTextOrTexts("aud") ? null : "token_claim_aud";
 
     private static string? TimesFault(TokenClaims claims, TimeSpan limit, TimeSpan skew, DateTimeOffset now)
     {
@@ -75,6 +79,11 @@ internal readonly struct TokenClaims(JsonElement claims)
     /// <summary>A list of scopes as one text, separated by spaces (RFC 6749 §3.3); null when it is something else, or too long.</summary>
     public string? Scope(string name) =>
         claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String && value.GetString() is { Length: <= 4096 } text ? text : null;
+
+    public bool IsTextOrTexts(string name) =>
+        claims.TryGetProperty(name, out var value)
+        && (value.ValueKind == JsonValueKind.String
+            || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)));
 
     /// <summary>A NumericDate (RFC 7519 §2): a number of seconds within what a date can be, never a string.</summary>
     public DateTimeOffset? Time(string name) =>

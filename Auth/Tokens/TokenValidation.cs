@@ -70,7 +70,7 @@ internal static class TokenValidation
 
     private static string? Bearer(HttpContext context) =>
         context.Request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
-            ? header["Bearer ".Length..].Trim() : null;
+            ? header["Bearer ".Length..].Trim(' ') : null;
 
     /// <summary>A text member of the header (part 0) or the claims (part 1) of a token that nobody has validated yet.</summary>
     private static string? Part(string? token, int part, string member)

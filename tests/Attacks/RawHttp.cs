@@ -100,8 +100,9 @@ internal sealed record RawAnswer(string Text, bool Closed, long Sent)
 
     public Reply ToReply(string trace)
     {
-        if (Text.Length == 0)
+        if (!Text.StartsWith("HTTP/1.1 ", StringComparison.Ordinal))
         {
+            // Nothing, or the frames of another protocol.
             return new Reply(0, [], "", "", trace);
         }
 

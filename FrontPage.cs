@@ -30,7 +30,6 @@ internal static class FrontPage
         app.MapGet("/", (HttpResponse response) =>
         {
             response.Headers.ContentSecurityPolicy = policy;
-            response.Headers.XFrameOptions = "DENY";
             return Results.Bytes(page, "text/html; charset=utf-8");
         });
     }

@@ -27,6 +27,12 @@ try
     }
 #endif
 
+    if (args is [CheckCommand.Name, ..])
+    {
+        return CheckCommand.Run(builder, Console.Out);
+    }
+
+    builder.RequireSafeSettings();
     builder.AddAuth();
     builder.AddData();
     builder.AddTools()

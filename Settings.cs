@@ -17,27 +17,40 @@ internal sealed class SettingsException(string message) : Exception(message);
 
 internal static class SettingsSetup
 {
-    /// <summary>Binds a section, refuses unknown keys and bad values, and registers the result as a singleton.</summary>
+    /// <summary>Registers a section as a singleton.</summary>
     /// <exception cref="SettingsException">A key is unknown, a value has the wrong form, or the section has a problem.</exception>
     public static T AddSettings<T>(this WebApplicationBuilder builder) where T : class, ISettings, new()
     {
-        var settings = new T();
-        try
-        {
-            builder.Configuration.GetSection(T.Section).Bind(settings, binder => binder.ErrorOnUnknownConfiguration = true);
-        }
-        catch (InvalidOperationException e)
-        {
-            throw new SettingsException($"{T.Section}: {Explain(e)}");
-        }
-
-        var problems = settings.Problems(builder.Environment).ToList();
+        var settings = Bind<T>(builder, out var problems);
         if (problems.Count > 0)
         {
             throw new SettingsException(string.Join(Environment.NewLine, problems));
         }
 
         builder.Services.AddSingleton(settings);
+        return settings;
+    }
+
+    /// <summary>What is wrong with a section, a line for each.</summary>
+    public static IReadOnlyList<string> Problems<T>(WebApplicationBuilder builder) where T : class, ISettings, new()
+    {
+        _ = Bind<T>(builder, out var problems);
+        return problems;
+    }
+
+    private static T Bind<T>(WebApplicationBuilder builder, out IReadOnlyList<string> problems) where T : class, ISettings, new()
+    {
+        var settings = new T();
+        try
+        {
+            builder.Configuration.GetSection(T.Section).Bind(settings, binder => binder.ErrorOnUnknownConfiguration = true);
+            problems = [.. settings.Problems(builder.Environment)];
+        }
+        catch (InvalidOperationException e)
+        {
+            problems = [$"{T.Section}: {Explain(e)}"];
+        }
+
         return settings;
     }
 

@@ -11,6 +11,19 @@ internal sealed class AuthOptions : ISettings
     /// <summary>The client ids that may call. Empty: any client that the issuer vouches for.</summary>
     public ISet<string> AllowedClients { get; set; } = new HashSet<string>(StringComparer.Ordinal);
 
+    /// <summary>How far the clocks of issuer and server may differ. Half a minute by default, and at most.</summary>
+    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Whether a client may call. Client ids are compared exactly.</summary>
+    public bool Allows(string client) => AllowedClients.Count == 0 || AllowedClients.Contains(client);
+
+    /// <summary>Scopes as an issuer wants to be asked for them: the first issuer, while it is not known whose token it is.</summary>
+    public string Prefixed(string scopes, string? issuer)
+    {
+        var prefix = (Issuers.FirstOrDefault(options => issuer is not null && options.Issues(issuer)) ?? Issuers[0]).ScopePrefix;
+        return prefix.Length == 0 ? scopes : string.Join(' ', scopes.Split(' ').Select(scope => prefix + scope));
+    }
+
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {
         if (Issuers.Count == 0)
@@ -30,48 +43,15 @@ internal sealed class AuthOptions : ISettings
         {
             yield return $"Auth:Issuers has '{twice.Key}' more than once. Each issuer stands there once.";
         }
-    }
-}
 
-/// <summary>One issuer: what its tokens must look like.</summary>
-internal sealed class IssuerOptions
-{
-    /// <summary>The exact <c>iss</c> of its tokens, compared as a string; keys come from its discovery document.</summary>
-    public string Authority { get; set; } = "";
-
-    /// <summary>The form of its access tokens.</summary>
-    public TokenProfile Profile { get; set; } = TokenProfile.Rfc9068;
-
-    /// <summary>The longest <c>exp - iat</c> that is accepted. Five minutes by default, ninety at most.</summary>
-    public TimeSpan MaxTokenLifetime { get; set; } = TimeSpan.FromMinutes(5);
-
-    /// <summary>What stands before each scope in challenges and metadata (never in the check), for issuers that want it so.</summary>
-    public string ScopePrefix { get; set; } = "";
-
-    /// <summary>The audience of its tokens, when it differs from <c>Mcp:Resource</c>.</summary>
-    public string? Audience { get; set; }
-
-    public IEnumerable<string> Problems(string name, IHostEnvironment environment)
-    {
-        if (!Uri.TryCreate(Authority, UriKind.Absolute, out var authority) || authority.Scheme is not ("http" or "https"))
+        if (AllowedClients.Any(client => client.Length == 0 || client.Contains('*', StringComparison.Ordinal)))
         {
-            yield return $"{name}:Authority must be the exact issuer URL of the access tokens.";
-        }
-        else if (authority.Scheme != "https" && !(environment.IsDevelopment() && authority.IsLoopback))
-        {
-            yield return $"{name}:Authority '{Authority}' must be https (plain http is for a loopback address in Development).";
+            yield return "Auth:AllowedClients has an empty entry or a wildcard. Client ids are compared exactly; leave the list empty to allow any.";
         }
 
-        if (MaxTokenLifetime <= TimeSpan.Zero || MaxTokenLifetime > TimeSpan.FromMinutes(90))
+        if (ClockSkew < TimeSpan.Zero || ClockSkew > TimeSpan.FromSeconds(30))
         {
-            yield return $"{name}:MaxTokenLifetime must be more than zero and at most 01:30:00.";
+            yield return $"Auth:ClockSkew {ClockSkew} must be between zero and 00:00:30. Let the servers keep time instead.";
         }
     }
-}
-
-/// <summary>The forms of access tokens that this server knows how to check.</summary>
-internal enum TokenProfile
-{
-    /// <summary>JWT access tokens as RFC 9068 defines them.</summary>
-    Rfc9068,
 }

@@ -16,10 +16,12 @@ internal static class AuthSetup
     {
         var auth = builder.AddSettings<AuthOptions>();
         var mcp = builder.AddSettings<McpOptions>();
+        builder.AddSettings<LimitsOptions>();
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.AddHttpContextAccessor();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>();
+        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
+        services.AddCors(options => Door.Cors(options, mcp));
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddScoped(Decision.Current)
@@ -37,9 +39,18 @@ internal static class AuthSetup
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));
         for (var i = 0; i < auth.Issuers.Count; i++)
         {
-            var issuer = auth.Issuers[i];
-            schemes.AddJwtBearer(TokenValidation.Scheme(i), options => TokenValidation.Configure(options, issuer, mcp, builder.Environment.IsDevelopment()));
+            var (issuer, scheme) = (auth.Issuers[i], TokenValidation.Scheme(i));
+            services.AddKeyedSingleton(scheme, (provider, _) => new IssuerKeys(
+                issuer,
+                new KeyDocuments(provider.GetRequiredService<IHttpClientFactory>().CreateClient(KeyDocuments.Client), builder.Environment.IsDevelopment()),
+                provider.GetRequiredService<TimeProvider>()));
+            schemes.AddJwtBearer(scheme, _ => { });
+            services.AddOptions<JwtBearerOptions>(scheme).Configure<IServiceProvider>((options, provider) => TokenValidation.Configure(
+                options, issuer, issuer.Audience ?? mcp.Resource, auth.ClockSkew,
+                provider.GetRequiredKeyedService<IssuerKeys>(scheme), provider.GetRequiredService<TimeProvider>()));
         }
+
+        KeyDocuments.Configure(services);
 
         // Outbound only: Microsoft.Identity.Web's own inbound validation is never asked.
         schemes.AddMicrosoftIdentityWebApi(builder.Configuration.GetSection(Exchange.Scheme), jwtBearerScheme: Exchange.Scheme)
@@ -57,7 +68,22 @@ internal static class AuthSetup
     {
         app.UseExceptionHandler(errors => errors.Run(context =>
             context.RequestServices.GetRequiredService<GatewayAnswers>().WriteAsync(context, Refusal.Undecided with { Message = "The server could not do this.", Reason = "error" })));
+        if (!app.Environment.IsDevelopment())
+        {
+            app.UseHsts();
+        }
+
+        var mcp = app.Services.GetRequiredService<McpOptions>();
+        if (mcp.KnownProxies.Count > 0)
+        {
+            app.UseForwardedHeaders(Door.Forwarded(mcp));
+        }
+
         app.UseMiddleware<Door>();
+        if (mcp.AllowedOrigins.Count > 0)
+        {
+            app.UseCors();
+        }
     }
 
     /// <summary>Puts the gateway before an endpoint, and refuses to start when something behind it has not declared what it takes.</summary>

@@ -31,8 +31,7 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
         }
         catch (MicrosoftIdentityWebChallengeUserException e) when (e.MsalUiRequiredException.Claims is { Length: > 0 and <= 8192 } claims)
         {
-            var prefix = auth.Issuers.FirstOrDefault(issuer => issuer.Authority == decision.Caller.Issuer)?.ScopePrefix;
-            return Refusal.ClaimsNeeded(string.Join(' ', mcp.BaselineScopes.Split(' ').Select(scope => prefix + scope)), claims);
+            return Refusal.ClaimsNeeded(auth.Prefixed(mcp.BaselineScopes, decision.Caller.Issuer), claims);
         }
         catch (Exception e) when (e is MicrosoftIdentityWebChallengeUserException or MsalException or HttpRequestException or ExchangeRefusedException)
         {
@@ -43,7 +42,7 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
         return null;
     }
 
-    private static async Task<string> AcquireAsync(HttpContext http, List<string> scopes, CancellationToken cancellationToken)
+    private async Task<string> AcquireAsync(HttpContext http, List<string> scopes, CancellationToken cancellationToken)
     {
         var acquisition = http.RequestServices.GetRequiredService<ITokenAcquisition>();
         var result = await acquisition.GetAuthenticationResultForUserAsync(
@@ -52,7 +51,7 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
             user: new ClaimsPrincipal(http.User.Identity!),
             tokenAcquisitionOptions: new TokenAcquisitionOptions { CancellationToken = cancellationToken });
         var time = http.RequestServices.GetRequiredService<TimeProvider>();
-        if (result.ExpiresOn > time.GetUtcNow() + MaxLifetime + Rfc9068.ClockSkew)
+        if (result.ExpiresOn > time.GetUtcNow() + MaxLifetime + auth.ClockSkew)
         {
             throw new ExchangeRefusedException("token_lives_too_long");
         }

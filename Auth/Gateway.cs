@@ -10,7 +10,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, ILogger<Gateway> log)
+internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -19,12 +19,10 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, GatewayRequirement requirement)
     {
         var http = (HttpContext)context.Resource!;
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
-        deadline.CancelAfter(Deadline);
         Refusal? refusal;
         try
         {
-            refusal = await DecideAsync(http, deadline.Token);
+            refusal = await DecideAsync(http);
         }
         catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
         {
@@ -42,92 +40,71 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         context.Fail();
     }
 
-    private async Task<Refusal?> DecideAsync(HttpContext http, CancellationToken cancellationToken)
+    private async Task<Refusal?> DecideAsync(HttpContext http)
     {
-        var caller = http.Features.Get<Caller>();
-        if (caller is null || http.User.Identity?.IsAuthenticated != true)
+        var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
+        var (message, fault) = caller is null ? (null, WithoutCaller(http)) : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.RequestAborted);
+        var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        deadline.CancelAfter(Deadline);
+        var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);
+        await audit.RecordAsync(record, deadline.Token);
+        if (refusal is not null)
         {
-            return await RecordAsync(http, null, null, null, WithoutCaller(http), cancellationToken);
+            return refusal with { Id = message?.Id ?? default };
         }
 
-        var (message, unreadable) = await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, cancellationToken);
-        if (message is null)
-        {
-            return await RecordAsync(http, caller, null, null, unreadable, cancellationToken);
-        }
-
-        http.Response.RegisterForDispose(message);
-        var operation = Judge(http.Request, caller, message, out var refusal);
-        await RecordAsync(http, caller, message, operation, refusal, cancellationToken);
-        if (operation is null || refusal is not null)
-        {
-            return (refusal ?? Refusal.Unavailable) with { Id = message.Id };
-        }
-
-        var decision = new Decision(caller, operation, message);
+        var decision = new Decision(caller!, operation!, message!);
         http.Features.Set(decision);
-        refusal = operation.Downstream is null ? null : await exchange.ForAsync(decision, http, cancellationToken);
-        return refusal is null ? null : await RecordAsync(http, caller, message, operation, refusal with { Id = message.Id }, cancellationToken, "exchange");
-    }
-
-    private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch
-    {
-        null => Refusal.NoToken(Prefixed(null, mcp.BaselineScopes)),
-        { IssuerUnavailable: true } => Refusal.IssuerUnavailable,
-        { Reason: var reason } => Refusal.BadToken(Prefixed(null, mcp.BaselineScopes), reason),
-    };
-
-    /// <summary>The rule itself: deny cases first, and nothing after them but the scopes.</summary>
-    private Operation? Judge(HttpRequest request, Caller caller, Envelope message, out Refusal? refusal)
-    {
-        refusal = message.Method is null ? Refusal.NotJsonRpc("This server has asked nothing that this message could answer.") : null;
-        refusal ??= ProtocolHeaders.Check(request, message, mcp.LegacyClients);
-        refusal ??= auth.AllowedClients.Count > 0 && !auth.AllowedClients.Contains(caller.Client) ? Refusal.ClientNotAllowed : null;
-        refusal ??= caller.Subject == caller.Client ? Refusal.AppOnly : null;
-        if (refusal is not null || surface.Find(message, ProtocolHeaders.IsLegacy(request), out refusal) is not { } operation)
+        if (operation!.Downstream is null || await exchange.ForAsync(decision, http, deadline.Token) is not { } needed)
         {
             return null;
         }
 
-        var isNotification = operation.Method.StartsWith("notifications/", StringComparison.Ordinal);
-        refusal = operation.Scopes.All(caller.Scopes.Contains) ? null
-            : Refusal.ScopeMissing(operation, Prefixed(caller.Issuer, string.Join(' ', operation.Scopes)));
-        refusal ??= message.IsNotification && !isNotification ? Refusal.NotCarriedOut : null;
-        refusal ??= message.IsRequest && isNotification ? Refusal.UnknownMethod(ProtocolHeaders.IsLegacy(request)) : null;
-        return operation;
+        await audit.RecordAsync(record with { Kind = "exchange", Decision = needed.Decision, Reason = needed.Reason }, deadline.Token);
+        return needed with { Id = message!.Id };
     }
 
-    /// <summary>Scopes as the caller's issuer wants to be asked for them; those of the first issuer while it is not known whose token it is.</summary>
-    private string Prefixed(string? issuer, string scopes)
+    private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch
     {
-        var prefix = (auth.Issuers.FirstOrDefault(options => options.Authority == issuer) ?? auth.Issuers[0]).ScopePrefix;
-        return prefix.Length == 0 ? scopes : string.Join(' ', scopes.Split(' ').Select(scope => prefix + scope));
-    }
+        null => Refusal.NoToken(auth.Prefixed(mcp.BaselineScopes, null)),
+        { IssuerUnavailable: true } => Refusal.IssuerUnavailable,
+        { Reason: var reason } => failures.Count(http.Connection.RemoteIpAddress) is { } wait
+            ? Refusal.TooManyBadTokens(wait)
+            : Refusal.BadToken(auth.Prefixed(mcp.BaselineScopes, null), reason),
+    };
 
-    private async Task<Refusal?> RecordAsync(
-        HttpContext http, Caller? caller, Envelope? message, Operation? operation, Refusal? refusal, CancellationToken cancellationToken, string kind = "decision")
+    /// <summary>
+    /// The rule itself, deny cases first: a message that contradicts its headers, a client or application that may not call, something that does not
+    /// exist, a scope that is missing. What is left goes on. It looks at nothing but its arguments.
+    /// </summary>
+    private (Operation? Operation, Refusal? Refusal) Judge(HttpRequest request, Caller caller, Envelope message)
     {
-        await audit.RecordAsync(
-            new AuditRecord
-            {
-                Kind = kind,
-                Decision = refusal?.Decision ?? "allow",
-                Reason = refusal?.Reason ?? "scopes_held",
-                PolicyVersion = surface.PolicyVersion,
-                TraceId = System.Diagnostics.Activity.Current?.TraceId.ToString() ?? http.TraceIdentifier,
-                Address = http.Connection.RemoteIpAddress?.ToString(),
-                Issuer = caller?.Issuer,
-                Subject = caller?.Subject,
-                Client = caller?.Client,
-                TokenId = caller?.TokenId,
-                // What was asked for is written down only when it is something that exists: the audit is no place for a stranger's text.
-                Method = operation?.Method,
-                Target = operation?.Target,
-                ArgumentsDigest = operation is null ? null : message?.ArgumentsDigest,
-                ScopesNeeded = operation is null ? null : string.Join(' ', operation.Scopes),
-                ScopesHeld = caller is null ? null : string.Join(' ', caller.Scopes.Order(StringComparer.Ordinal)),
-            },
-            cancellationToken);
-        return refusal;
+        var legacy = ProtocolHeaders.IsLegacy(request);
+        var refusal =
+            request.Query.ContainsKey("access_token") ? Refusal.TwoTokens
+            : message.Method is null ? Refusal.NotJsonRpc("This server has asked nothing that this message could answer.")
+            : ProtocolHeaders.Check(request, message, mcp.LegacyClients) is { } contradiction ? contradiction
+            : !auth.Allows(caller.Client) ? Refusal.ClientNotAllowed
+            : caller.IsApplication ? Refusal.AppOnly
+            : null;
+        if (refusal is not null)
+        {
+            return (null, refusal);
+        }
+
+        if (surface.Find(message, legacy, out refusal) is not { } operation)
+        {
+            return (null, refusal ?? Refusal.Unavailable);
+        }
+
+        var notifies = operation.Method.StartsWith("notifications/", StringComparison.Ordinal);
+        refusal =
+            !operation.Scopes.All(caller.Scopes.Contains) ? Refusal.ScopeMissing(operation, auth.Prefixed(string.Join(' ', operation.Scopes), caller.Issuer))
+            : message.IsNotification && !notifies ? Refusal.NotCarriedOut
+            : message.IsRequest && notifies ? Refusal.UnknownMethod(legacy)
+            : null;
+        return (operation, refusal);
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace McpFilesServer.Auth;
 
 /// <summary>Where decisions are recorded. A decision that cannot be recorded is a refusal.</summary>
@@ -44,4 +46,30 @@ internal sealed record AuditRecord
     public string? ScopesNeeded { get; init; }
 
     public string? ScopesHeld { get; init; }
+
+    /// <summary>A decision of the gateway.</summary>
+    /// <param name="http">For the trace and the address.</param>
+    /// <param name="policyVersion">The version of the policy it was made under.</param>
+    /// <param name="caller">Who asked, when it is known.</param>
+    /// <param name="operation">What was asked for. Null when it is nothing that exists: the audit is no place for a stranger's text.</param>
+    /// <param name="message">The message, for the digest of its arguments.</param>
+    /// <param name="refusal">Null for "allow".</param>
+    public static AuditRecord Of(HttpContext http, string policyVersion, Caller? caller, Operation? operation, Envelope? message, Refusal? refusal) => new()
+    {
+        Kind = "decision",
+        Decision = refusal?.Decision ?? "allow",
+        Reason = refusal?.Reason ?? "scopes_held",
+        PolicyVersion = policyVersion,
+        TraceId = Activity.Current?.TraceId.ToString() ?? http.TraceIdentifier,
+        Address = http.Connection.RemoteIpAddress?.ToString(),
+        Issuer = caller?.Issuer,
+        Subject = caller?.Subject,
+        Client = caller?.Client,
+        TokenId = caller?.TokenId,
+        Method = operation?.Method,
+        Target = operation?.Target,
+        ArgumentsDigest = operation is null ? null : message?.ArgumentsDigest,
+        ScopesNeeded = operation is null ? null : string.Join(' ', operation.Scopes),
+        ScopesHeld = caller is null ? null : string.Join(' ', caller.Scopes.Order(StringComparer.Ordinal)),
+    };
 }

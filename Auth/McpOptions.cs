@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace McpFilesServer.Auth;
 
 /// <summary>Section <c>Mcp</c>: what this server is to its clients.</summary>
@@ -20,6 +22,15 @@ internal sealed class McpOptions : ISettings
     /// <summary>The largest request body, in bytes. A larger one is refused with 413 before it is read.</summary>
     public int MaxRequestBytes { get; set; } = 1024 * 1024;
 
+    /// <summary>Host names, with port unless it is the default one, that the server also answers to, beside that of <see cref="Resource"/>.</summary>
+    public IList<string> AllowedHosts { get; set; } = [];
+
+    /// <summary>Origins of web pages that may call, such as <c>https://chat.example.com</c>. Naming one turns CORS on, for these only.</summary>
+    public IList<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>Addresses or networks (<c>10.1.0.0/16</c>) of the reverse proxies whose <c>X-Forwarded-For</c> and <c>-Proto</c> are believed.</summary>
+    public IList<string> KnownProxies { get; set; } = [];
+
     /// <summary>The path of the MCP endpoint: that of <see cref="Resource"/>.</summary>
     public string Path => new Uri(Resource).AbsolutePath;
 
@@ -29,7 +40,18 @@ internal sealed class McpOptions : ISettings
     /// <summary>The path of <see cref="MetadataUri"/>.</summary>
     public string MetadataPath => $"/.well-known/oauth-protected-resource{Path}";
 
-    public IEnumerable<string> Problems(IHostEnvironment environment)
+    /// <summary>Every host name that the server answers to, as a Host header has it. In Development, on loopback, a machine has three names for itself.</summary>
+    public IEnumerable<string> Hosts(IHostEnvironment environment)
+    {
+        var resource = new Uri(Resource);
+        string[] names = environment.IsDevelopment() && resource.IsLoopback ? ["localhost", "127.0.0.1", "[::1]"] : [resource.Host];
+        return names.Select(name => resource.IsDefaultPort ? name : $"{name}:{resource.Port}").Concat(AllowedHosts);
+    }
+
+    public IEnumerable<string> Problems(IHostEnvironment environment) =>
+        ResourceProblems(environment).Concat(ListProblems(environment)).Concat(RangeProblems());
+
+    private IEnumerable<string> ResourceProblems(IHostEnvironment environment)
     {
         if (!Uri.TryCreate(Resource, UriKind.Absolute, out var resource) || resource.Scheme is not ("http" or "https"))
         {
@@ -43,7 +65,28 @@ internal sealed class McpOptions : ISettings
         {
             yield return $"Mcp:Resource '{Resource}' must be https (plain http is for a loopback address in Development).";
         }
+    }
 
+    private IEnumerable<string> ListProblems(IHostEnvironment environment)
+    {
+        if (AllowedHosts.FirstOrDefault(host => host.Any(char.IsAsciiLetterUpper) || !Uri.TryCreate($"https://{host}", UriKind.Absolute, out var uri) || uri.PathAndQuery != "/" || host.Contains('*', StringComparison.Ordinal)) is { } badHost)
+        {
+            yield return $"Mcp:AllowedHosts has '{badHost}', which is no exact host name. Name each host, in lower case, with its port when that is not the default.";
+        }
+
+        if (AllowedOrigins.FirstOrDefault(origin => !IsOrigin(origin, environment)) is { } badOrigin)
+        {
+            yield return $"Mcp:AllowedOrigins has '{badOrigin}', which is no exact https origin such as https://chat.example.com.";
+        }
+
+        if (KnownProxies.FirstOrDefault(proxy => !(IPAddress.TryParse(proxy, out _) || (IPNetwork.TryParse(proxy, out var network) && network.PrefixLength >= 8))) is { } badProxy)
+        {
+            yield return $"Mcp:KnownProxies has '{badProxy}', which is no address and no network of /8 or smaller. Name the reverse proxies, and nobody else.";
+        }
+    }
+
+    private IEnumerable<string> RangeProblems()
+    {
         if (BaselineScopes.Split(' ').FirstOrDefault(scope => !Scopes.InWords.ContainsKey(scope)) is { } unknown)
         {
             yield return $"Mcp:BaselineScopes names '{unknown}', which is no scope of this server. Name some of: {string.Join(' ', Scopes.InWords.Keys)}.";
@@ -54,4 +97,8 @@ internal sealed class McpOptions : ISettings
             yield return "Mcp:MaxRequestBytes must be between 1024 and 67108864 bytes.";
         }
     }
+
+    private static bool IsOrigin(string origin, IHostEnvironment environment) =>
+        Uri.TryCreate(origin, UriKind.Absolute, out var uri) && origin == $"{uri.Scheme}://{uri.Authority}"
+        && (uri.Scheme == "https" || (environment.IsDevelopment() && uri.IsLoopback && uri.Scheme == "http"));
 }

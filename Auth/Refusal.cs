@@ -45,6 +45,9 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
         new(401, 401, "The issuer asks for more before it lets this go on. Sign in again with the claims of the challenge.", "claims_needed")
         { Challenge = new Challenge("insufficient_claims", baseline, claims) };
 
+    public static Refusal TooManyBadTokens(int retryAfter) =>
+        new(429, 429, "Too many access tokens from this address were not valid. Wait, and use a new one.", "too_many_bad_tokens") { RetryAfter = retryAfter };
+
     // What may you do?
     public static Refusal ScopeMissing(Operation operation, string scopes) =>
         new(403, 403, $"This needs the scope '{string.Join(' ', operation.Scopes)}', which the access token does not hold. Ask for it and try again.", "scope_missing")
@@ -58,6 +61,8 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     // What did you say?
     public static readonly Refusal HostNotAllowed = new(400, -32600, "This host name is not served here.", "host_not_allowed");
+
+    public static readonly Refusal NotHttps = new(403, 403, "This server is used over https only.", "not_https");
 
     public static readonly Refusal TwoTokens = new(400, -32600, "An access token belongs in the Authorization header and nowhere else.", "two_tokens");
 

@@ -43,6 +43,11 @@ internal static class RequestBody
         var message = Envelope.Read(buffer.AsMemory(0, length), out refusal);
         http.Request.Body = new MemoryStream(buffer, 0, length, writable: false);
         http.Response.OnCompleted(GiveBack, buffer);
+        if (message is not null)
+        {
+            http.Response.RegisterForDispose(message);
+        }
+
         return (message, refusal);
     }
 

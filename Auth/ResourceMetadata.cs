@@ -19,7 +19,7 @@ internal static class ResourceMetadata
             {
                 Resource = mcp.Resource,
                 AuthorizationServers = [.. auth.Issuers.Select(issuer => issuer.Authority)],
-                ScopesSupported = [.. mcp.BaselineScopes.Split(' ').Select(scope => auth.Issuers[0].ScopePrefix + scope)],
+                ScopesSupported = [.. auth.Prefixed(mcp.BaselineScopes, null).Split(' ')],
                 BearerMethodsSupported = ["header"],
                 ResourceName = "McpFilesServer",
             },

@@ -43,7 +43,11 @@ internal sealed class FilesOptions : ISettings
             yield return "Files:MaxTextBytes must be between 1024 and 67108864 bytes.";
         }
 
-        if (Welcome.FirstOrDefault(member => member.Role is not ("owner" or "editor" or "reader") || member.Subject.Length == 0) is { } wrong)
+        if (Welcome.Count > 0 && !environment.IsDevelopment())
+        {
+            yield return $"Files:Welcome makes a project for people of the development provider. Remove it in {environment.EnvironmentName}.";
+        }
+        else if (Welcome.FirstOrDefault(member => member.Role is not ("owner" or "editor" or "reader") || member.Subject.Length == 0) is { } wrong)
         {
             yield return $"Files:Welcome has a member '{wrong.Name}' without a subject, or with a role that is not owner, editor or reader.";
         }

@@ -111,7 +111,7 @@ public sealed class ChallengeTests(Server server)
         await own.CallAsync(token, "no_such_tool", new { });
 
         Assert.Equal(
-            [("allow", "scopes_held", "list_projects"), ("challenge", "scope_missing", "create_project"), ("deny", "token_invalid", null), ("deny", "unknown_target", null)],
+            [("allow", "scopes_held", "list_projects"), ("challenge", "scope_missing", "create_project"), ("deny", "token_names_no_key", null), ("deny", "unknown_target", null)],
             own.AuditRows().Select(row => (row.GetProperty("decision").GetString()!, row.GetProperty("reason").GetString()!, row.GetProperty("target").GetString())));
         Assert.All(own.AuditRows(), row => Assert.Equal("decision", row.GetProperty("kind").GetString()));
         Assert.DoesNotContain(own.AuditRows(), row => row.GetRawText().Contains(token.Split('.')[2], StringComparison.Ordinal));

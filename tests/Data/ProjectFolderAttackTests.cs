@@ -154,7 +154,7 @@ public sealed class ProjectFolderAttackTests
         var swaps = Task.Run(() => KeepSwapping(scratch, stop.Token), TestContext.Current.CancellationToken);
 
         var (read, refused) = (0, 0);
-        for (var i = 0; i < Scratch.Scale || (i < Scratch.Scale * 100 && (read == 0 || refused == 0)); i++)
+        for (var i = 0; i < Scratch.Races || (i < Scratch.Races * 100 && (read == 0 || refused == 0)); i++)
         {
             var fresh = $"dir/new-{i}";
             (_, _) = (Try(() => scratch.Create(fresh, "mine")), Try(() => Overwrite(scratch)));

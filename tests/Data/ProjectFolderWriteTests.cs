@@ -37,7 +37,7 @@ public sealed class ProjectFolderWriteTests
     {
         using var scratch = new Scratch(walk);
         var etag = scratch.Create("a.txt", "0").Etag!;
-        for (var round = 0; round < Scratch.Scale / 4; round++)
+        for (var round = 0; round < Scratch.Races / 4; round++)
         {
             var won = 0;
             FileEntry? winner = null;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using McpFilesServer.Data;
+using McpFilesServer.Tests.Host;
 using Microsoft.Win32.SafeHandles;
 using Xunit;
 
@@ -31,9 +32,8 @@ internal sealed class Scratch : IDisposable
 
     public ProjectFolder Folder { get; }
 
-    /// <summary>How many times a race is tried; the environment variable TEST_SCALE says more.</summary>
-    public static int Scale =>
-        int.TryParse(Environment.GetEnvironmentVariable("TEST_SCALE"), out var scale) ? scale : 300;
+    /// <summary>How many times a race is tried.</summary>
+    public static int Races => 300 * Scale.Factor;
 
     public ProjectFolder Open(bool readOnly = false, bool allowHardLinks = false) => new(Root, readOnly, allowHardLinks, _walk);
 

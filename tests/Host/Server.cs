@@ -38,8 +38,10 @@ public sealed class Server : IAsyncLifetime
         Url = new Uri($"http://localhost:{port}");
         Resource = $"http://localhost:{port}/mcp";
         Provider = new Uri($"http://localhost:{providerPort}/");
+        // A setting of the test's own goes before the fixture's.
         _factory = new Factory(
-            [("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), .. settings], services);
+            settings.Concat([("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}")]).DistinctBy(setting => setting.Item1),
+            services);
         _factory.UseKestrel(kestrel => kestrel.ListenLocalhost(port));
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Url };
         Tokens = new Tokens(this);

@@ -1,4 +1,6 @@
+using System.Buffers.Text;
 using System.Security.Claims;
+using System.Text.Json;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -16,44 +18,41 @@ internal sealed record TokenFault(string Reason, bool IssuerUnavailable = false)
 /// </summary>
 internal static class TokenValidation
 {
+    /// <summary>The largest token that is looked at, in characters.</summary>
+    private const int MaxTokenLength = 16 * 1024;
+
     /// <summary>Settings of one issuer's scheme. JwtBearer's defaults are soft in a dozen places; each line here hardens one.</summary>
-    public static void Configure(JwtBearerOptions options, IssuerOptions issuer, McpOptions mcp, bool development)
+    public static void Configure(JwtBearerOptions options, IssuerOptions issuer, string audience, TimeSpan skew, IssuerKeys keys, TimeProvider time)
     {
-        options.Authority = issuer.Authority;
-        options.RequireHttpsMetadata = !(development && new Uri(issuer.Authority).IsLoopback);
+        options.ConfigurationManager = keys;
+        options.RefreshOnIssuerKeyNotFound = false;
         options.MapInboundClaims = false;
         options.IncludeErrorDetails = false;
-        options.BackchannelTimeout = TimeSpan.FromSeconds(5);
         options.TokenHandlers.Clear();
-        options.TokenHandlers.Add(new JsonWebTokenHandler { MapInboundClaims = false, MaximumTokenSizeInBytes = 16 * 1024 });
-        var audience = issuer.Audience ?? mcp.Resource;
+        options.TokenHandlers.Add(new JsonWebTokenHandler { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxTokenLength });
+        var types = issuer.Profile == TokenProfile.Entra ? Entra.Types : Rfc9068.Types;
         options.TokenValidationParameters = new TokenValidationParameters
         {
             ValidateIssuer = true,
-            IssuerValidator = (iss, _, _) => iss == issuer.Authority ? iss : throw new SecurityTokenInvalidIssuerException(),
+            IssuerValidator = (iss, _, _) => issuer.Issues(iss) ? iss : throw new SecurityTokenInvalidIssuerException(),
             ValidateAudience = true,
             // The default takes `resource/` for `resource`. RFC 8707 §2 knows no such thing.
             AudienceValidator = (audiences, _, _) => audiences.Contains(audience, StringComparer.Ordinal),
             RequireSignedTokens = true,
             ValidateIssuerSigningKey = true,
             TryAllIssuerSigningKeys = false,
-            ValidAlgorithms = Rfc9068.Algorithms,
-            TypeValidator = (type, _, _) =>
-                Rfc9068.Types.Contains(type, StringComparer.OrdinalIgnoreCase) ? type : throw new SecurityTokenInvalidTypeException(),
+            ValidAlgorithms = StrictToken.Algorithms,
+            TypeValidator = (type, _, _) => types.Contains(type, StringComparer.OrdinalIgnoreCase) ? type : throw new SecurityTokenInvalidTypeException(),
             RequireExpirationTime = true,
             ValidateLifetime = true,
-            ClockSkew = Rfc9068.ClockSkew,
+            LifetimeValidator = (_, expires, _, _) => expires > time.GetUtcNow().UtcDateTime - skew,
             NameClaimType = "name",
         };
         options.Events = new JwtBearerEvents
         {
-            OnMessageReceived = RequireKeysAsync,
-            OnAuthenticationFailed = context =>
-            {
-                Fault(context.HttpContext, context.Exception is SecurityTokenExpiredException ? "token_expired" : "token_invalid");
-                return Task.CompletedTask;
-            },
-            OnTokenValidated = context => ReadCaller(context, issuer),
+            OnMessageReceived = context => RequireKeysAsync(context, keys),
+            OnAuthenticationFailed = context => Fault(context.HttpContext, "token_invalid"),
+            OnTokenValidated = context => ReadCaller(context, issuer, skew, time),
         };
     }
 
@@ -63,30 +62,37 @@ internal static class TokenValidation
     /// </summary>
     public static Func<HttpContext, string> SchemeOf(AuthOptions auth)
     {
-        var schemes = auth.Issuers.Select((issuer, i) => (issuer.Authority, Scheme: Scheme(i))).ToDictionary(StringComparer.Ordinal);
-        return schemes.Count == 1 ? _ => Scheme(0) : context => schemes.GetValueOrDefault(Issuer(context) ?? "", Scheme(0));
+        var schemes = auth.Issuers.SelectMany((issuer, i) => issuer.IssuerNames.Select(name => (name, Scheme(i)))).ToDictionary(StringComparer.Ordinal);
+        return schemes.Count == 1 ? _ => Scheme(0) : context => schemes.GetValueOrDefault(Part(Bearer(context), 1, "iss") ?? "", Scheme(0));
     }
 
     public static string Scheme(int issuer) => $"Issuer:{issuer}";
-
-    private static string? Issuer(HttpContext context)
-    {
-        try
-        {
-            return Bearer(context) is { } token && new JsonWebToken(token).TryGetPayloadValue<string>("iss", out var issuer) ? issuer : null;
-        }
-        catch (ArgumentException)
-        {
-            return null;
-        }
-    }
 
     private static string? Bearer(HttpContext context) =>
         context.Request.Headers.Authorization is [{ } header] && header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase)
             ? header["Bearer ".Length..].Trim() : null;
 
+    /// <summary>A text member of the header (part 0) or the claims (part 1) of a token that nobody has validated yet.</summary>
+    private static string? Part(string? token, int part, string member)
+    {
+        try
+        {
+            if (token is not { Length: <= MaxTokenLength } || token.Split('.') is not { Length: 3 } parts)
+            {
+                return null;
+            }
+
+            using var json = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[part]));
+            return json.RootElement.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Fetches the issuer's keys before the token is looked at, so that an unreachable issuer is told from a bad token.</summary>
-    private static async Task RequireKeysAsync(MessageReceivedContext context)
+    private static async Task RequireKeysAsync(MessageReceivedContext context, IssuerKeys keys)
     {
         // The only place of a token is one Authorization header (RFC 6750 §2.1): no form, no query, no second header.
         context.Token = Bearer(context.HttpContext);
@@ -99,24 +105,28 @@ internal static class TokenValidation
 
         try
         {
-            await context.Options.ConfigurationManager!.GetConfigurationAsync(context.HttpContext.RequestAborted);
+            // No key id means no way to say which key: such a token is refused as one whose key nobody has.
+            var kid = Part(context.Token, 0, "kid");
+            if (kid is null || !await keys.HasAsync(kid, context.HttpContext.RequestAborted))
+            {
+                context.Fail("The key of the token is unknown.");
+                await Fault(context.HttpContext, kid is null ? "token_names_no_key" : "token_key_unknown");
+            }
         }
-        catch (Exception e) when (e is not OperationCanceledException || !context.HttpContext.RequestAborted.IsCancellationRequested)
+        catch (IssuerUnavailableException)
         {
             context.HttpContext.Features.Set(new TokenFault("issuer_unavailable", IssuerUnavailable: true));
             context.Fail("The issuer cannot be reached.");
         }
     }
 
-    private static Task ReadCaller(TokenValidatedContext context, IssuerOptions issuer)
+    private static Task ReadCaller(TokenValidatedContext context, IssuerOptions issuer, TimeSpan skew, TimeProvider time)
     {
-        var time = context.HttpContext.RequestServices.GetRequiredService<TimeProvider>();
         var token = (JsonWebToken)context.SecurityToken;
-        if (Rfc9068.Read(token, issuer, time.GetUtcNow(), out var reason) is not { } caller)
+        if (StrictToken.Read(token, issuer, skew, time.GetUtcNow(), out var reason) is not { } caller)
         {
-            Fault(context.HttpContext, reason);
             context.Fail(reason);
-            return Task.CompletedTask;
+            return Fault(context.HttpContext, reason);
         }
 
         // For the On-Behalf-Of exchange, which finds the assertion here and nowhere else.
@@ -125,11 +135,14 @@ internal static class TokenValidation
         return Task.CompletedTask;
     }
 
-    private static void Fault(HttpContext context, string reason)
+    /// <summary>The first fault is the one that counts.</summary>
+    private static Task Fault(HttpContext context, string reason)
     {
         if (context.Features.Get<TokenFault>() is null)
         {
             context.Features.Set(new TokenFault(reason));
         }
+
+        return Task.CompletedTask;
     }
 }

@@ -1,0 +1,30 @@
+namespace McpFilesServer.Auth;
+
+/// <summary>JWT access tokens as RFC 9068 defines them. The subject is <c>sub</c>.</summary>
+internal static class Rfc9068
+{
+    /// <summary>Header types that name a JWT access token (§2.1): an ID token, logout token or DPoP proof has another.</summary>
+    public static readonly string[] Types = ["at+jwt", "application/at+jwt"];
+
+    private static readonly string[] Required = ["iss", "sub", "jti", "client_id"];
+
+    public static string? Fault(TokenClaims claims)
+    {
+        foreach (var name in Required)
+        {
+            if (claims.Text(name) is null)
+            {
+                return $"token_claim_{name}";
+            }
+        }
+
+        return claims.Has("scope") && claims.Scope("scope") is null ? "token_claim_scope" : null;
+    }
+
+    public static Caller CallerOf(TokenClaims claims)
+    {
+        var (subject, client) = (claims.Text("sub")!, claims.Text("client_id")!);
+        // A client that acts for nobody is its own subject (§5).
+        return Caller.Of(claims.Text("iss")!, subject, claims.Text("name"), client, claims.Text("jti")!, claims.Scope("scope"), isApplication: subject == client);
+    }
+}

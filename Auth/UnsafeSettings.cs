@@ -1,0 +1,65 @@
+using Microsoft.Extensions.Configuration.Json;
+
+namespace McpFilesServer.Auth;
+
+/// <summary>What is unsafe in Production among the settings that belong to no section of ours: those of ASP.NET Core and of Microsoft.Identity.Web.</summary>
+internal static class UnsafeSettings
+{
+    private static readonly string[] Sections =
+        ["Logging", "AllowedHosts", "Urls", "Kestrel", "HTTP_PORTS", "HTTPS_PORTS", Exchange.Scheme, "Dev", "DetailedErrors"];
+
+    /// <param name="configuration">All settings.</param>
+    /// <param name="known">The names of the product's own sections.</param>
+    /// <param name="environment">Development allows more.</param>
+    public static IEnumerable<string> Problems(IConfigurationRoot configuration, IEnumerable<string> known, IHostEnvironment environment)
+    {
+        var files = configuration.Providers.OfType<JsonConfigurationProvider>().ToList();
+        var names = files.SelectMany(file => file.GetChildKeys([], null)).Distinct(StringComparer.OrdinalIgnoreCase);
+        foreach (var unknown in names.Except([.. Sections, .. known], StringComparer.OrdinalIgnoreCase))
+        {
+            yield return $"{unknown}: unknown section in a settings file. Correct its name, or remove it.";
+        }
+
+        if (environment.IsDevelopment())
+        {
+            yield break;
+        }
+
+        if (configuration["AllowedHosts"] is { } hosts && hosts.Contains('*', StringComparison.Ordinal))
+        {
+            yield return $"AllowedHosts '{hosts}' lets any host name in. Remove it; Mcp:AllowedHosts names hosts beside that of Mcp:Resource.";
+        }
+
+        if (configuration.GetSection("Dev").Exists())
+        {
+            yield return $"Dev: settings of the development identity provider have no place in {environment.EnvironmentName}. Remove them.";
+        }
+
+        if (configuration["DetailedErrors"] is { } detailed && !detailed.Equals("false", StringComparison.OrdinalIgnoreCase))
+        {
+            yield return "DetailedErrors would show callers what went wrong inside. Remove it.";
+        }
+
+        foreach (var problem in ExchangeProblems(configuration.GetSection(Exchange.Scheme), files))
+        {
+            yield return problem;
+        }
+    }
+
+    private static IEnumerable<string> ExchangeProblems(IConfigurationSection obo, List<JsonConfigurationProvider> files)
+    {
+        if (obo.AsEnumerable().FirstOrDefault(setting => setting.Value is { Length: > 0 }
+            && (setting.Key.EndsWith("ClientSecret", StringComparison.OrdinalIgnoreCase) || setting.Key.EndsWith("Password", StringComparison.OrdinalIgnoreCase))) is { Key: { } secret })
+        {
+            yield return files.Any(file => file.TryGet(secret, out _))
+                ? $"{secret} is a secret in a settings file. Remove it, and use a certificate or a federated credential in Obo:ClientCredentials."
+                : $"{secret} is a plain secret. Use a certificate or a federated credential in Obo:ClientCredentials.";
+        }
+
+        if ((obo["Authority"] ?? obo["Instance"]) is { } authority
+            && (!Uri.TryCreate(authority, UriKind.Absolute, out var uri) || uri.Scheme != "https" || uri.IsLoopback))
+        {
+            yield return $"Obo:Authority '{authority}' must be the https URL of the issuer that exchanges tokens.";
+        }
+    }
+}

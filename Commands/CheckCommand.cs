@@ -1,0 +1,102 @@
+using McpFilesServer.Auth;
+using McpFilesServer.Data;
+
+namespace McpFilesServer.Commands;
+
+/// <summary>
+/// <c>dotnet run -- check</c>: says what is configured, what is worth knowing about it, and what is unsafe. The exit status is 1 when the server would
+/// not start.
+/// </summary>
+internal static class CheckCommand
+{
+    public const string Name = "check";
+
+    /// <summary>All problems of all settings. The server starts when there is none.</summary>
+    public static IReadOnlyList<string> Problems(WebApplicationBuilder builder) =>
+    [
+        .. SettingsSetup.Problems<McpOptions>(builder), .. SettingsSetup.Problems<AuthOptions>(builder), .. SettingsSetup.Problems<LimitsOptions>(builder),
+        .. SettingsSetup.Problems<StorageOptions>(builder), .. SettingsSetup.Problems<FilesOptions>(builder), .. SettingsSetup.Problems<GraphOptions>(builder),
+        .. UnsafeSettings.Problems(
+            builder.Configuration,
+            [McpOptions.Section, AuthOptions.Section, LimitsOptions.Section, StorageOptions.Section, FilesOptions.Section, GraphOptions.Section],
+            builder.Environment),
+    ];
+
+    /// <exception cref="SettingsException">There is a problem. The message has a line for each.</exception>
+    public static void RequireSafeSettings(this WebApplicationBuilder builder)
+    {
+        if (Problems(builder) is { Count: > 0 } problems)
+        {
+            throw new SettingsException(string.Join(Environment.NewLine, problems));
+        }
+    }
+
+    public static int Run(WebApplicationBuilder builder, TextWriter output)
+    {
+        var problems = Problems(builder);
+        output.WriteLine($"Environment  {builder.Environment.EnvironmentName}");
+        if (problems.Count == 0)
+        {
+            Describe(builder, output);
+            return 0;
+        }
+
+        output.WriteLine("The server does not start with these settings:");
+        foreach (var problem in problems)
+        {
+            output.WriteLine($"  - {problem}");
+        }
+
+        return 1;
+    }
+
+    private static void Describe(WebApplicationBuilder builder, TextWriter output)
+    {
+        var (mcp, auth, storage) = (builder.AddSettings<McpOptions>(), builder.AddSettings<AuthOptions>(), builder.AddSettings<StorageOptions>());
+        output.WriteLine($"Resource     {mcp.Resource} (metadata at {mcp.MetadataUri})");
+        foreach (var issuer in auth.Issuers)
+        {
+            output.WriteLine($"Issuer       {issuer.Authority} ({issuer.Profile}, tokens of at most {issuer.LifetimeLimit}, audience {issuer.Audience ?? mcp.Resource})");
+        }
+
+        output.WriteLine($"Clients      {(auth.AllowedClients.Count == 0 ? "any that an issuer vouches for" : string.Join(", ", auth.AllowedClients))}");
+        output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(builder.Environment))}");
+        output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
+        output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath)}");
+        foreach (var note in WorthKnowing(builder.Environment, mcp, auth))
+        {
+            output.WriteLine($"Worth knowing: {note}");
+        }
+
+        output.WriteLine("Nothing unsafe was found.");
+    }
+
+    /// <summary>What is allowed and has a consequence.</summary>
+    internal static IEnumerable<string> WorthKnowing(IHostEnvironment environment, McpOptions mcp, AuthOptions auth)
+    {
+        if (environment.IsDevelopment())
+        {
+            yield return "this is Development: anybody at this machine can sign in as anybody.";
+        }
+
+        if (mcp.LegacyClients)
+        {
+            yield return "clients of the initialize-based protocol versions are served (Mcp:LegacyClients).";
+        }
+
+        foreach (var issuer in auth.Issuers.Where(issuer => issuer.Profile == TokenProfile.Entra))
+        {
+            yield return $"Entra issues no token below ten minutes; give this application a ten-minute token lifetime policy, or tokens of {issuer.Authority} will be refused.";
+        }
+
+        foreach (var issuer in auth.Issuers.Where(issuer => issuer.LifetimeLimit > TimeSpan.FromMinutes(15)))
+        {
+            yield return $"a stolen token of {issuer.Authority} can be used for {issuer.LifetimeLimit} (MaxTokenLifetime).";
+        }
+
+        if (mcp.KnownProxies.Count == 0 && new Uri(mcp.Resource).Scheme == "https")
+        {
+            yield return "no reverse proxy is named (Mcp:KnownProxies), so this server must end TLS itself.";
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using McpFilesServer.Commands;
+using McpFilesServer.Tests.Host;
+using Xunit;
+
+namespace McpFilesServer.Tests.Commands;
+
+/// <summary>In Production the server refuses to start on anything unsafe, with one line that names the setting and the fix.</summary>
+public sealed class CheckTests : IDisposable
+{
+    private static readonly (string, string)[] Good =
+    [
+        ("ASPNETCORE_ENVIRONMENT", "Production"), ("Mcp__Resource", "https://files.example.com/mcp"), ("Auth__Issuers__0__Authority", "https://idp.example.com/"),
+        ("Graph__Scopes__0", "https://graph.microsoft.com/User.ReadBasic.All"), ("Obo__ClientId", "files"), ("Obo__Authority", "https://idp.example.com/"),
+        ("Obo__ClientCredentials__0__SourceType", "SignedAssertionFromManagedIdentity"), ("Urls", "http://127.0.0.1:0"),
+    ];
+
+    private readonly string _storage = Path.Combine(Path.GetTempPath(), $"mcp-files-check-{Guid.NewGuid():n}");
+
+    [Theory]
+    [InlineData("Mcp__Resource", "http://files.example.com/mcp")]
+    [InlineData("Mcp__Resource", "http://localhost:5080/mcp")]
+    [InlineData("Mcp__Resource", "")]
+    [InlineData("Mcp__Resource", "https://files.example.com/mcp/")]
+    [InlineData("Mcp__AllowedHosts__0", "*")]
+    [InlineData("Mcp__AllowedHosts__0", "*.example.com")]
+    [InlineData("Mcp__AllowedOrigins__0", "*")]
+    [InlineData("Mcp__AllowedOrigins__0", "http://chat.example.com")]
+    [InlineData("Mcp__KnownProxies__0", "0.0.0.0/0")]
+    [InlineData("Mcp__MaxRequestBytes", "2000000000")]
+    [InlineData("Auth__Issuers__0__Authority", "http://idp.example.com/")]
+    [InlineData("Auth__Issuers__0__Authority", "https://localhost:5081/")]
+    [InlineData("Auth__Issuers__0__Authority", "http://localhost:5081/")]
+    [InlineData("Auth__Issuers__0__MaxTokenLifetime", "02:00:00")]
+    [InlineData("Auth__Issuers__0__Audience", "*")]
+    [InlineData("Auth__Issuers__0__Audience", " ")]
+    [InlineData("Auth__Issuers__0__ClientSecret", "s3cret")]
+    [InlineData("Auth__ClockSkew", "00:05:00")]
+    [InlineData("Auth__AllowedClients__0", "*")]
+    [InlineData("Graph__BaseUrl", "http://graph.example.com")]
+    [InlineData("AllowedHosts", "*")]
+    [InlineData("Dev__Url", "http://localhost:5081")]
+    [InlineData("DetailedErrors", "true")]
+    [InlineData("Obo__ClientCredentials__0__ClientSecret", "s3cret")]
+    [InlineData("Obo__Authority", "http://idp.example.com/")]
+    [InlineData("Files__Root", "no/such/folder")]
+    [InlineData("Files__Welcome__0__Subject", "alice")]
+    [InlineData("Limits__FailedAuthenticationsPerMinute", "0")]
+    public async Task Production_does_not_start_with(string key, string value)
+    {
+        (string, string)[] settings = [.. Good, ("Storage__Directory", _storage), (key, value)];
+
+        var started = await ServerProcess.RunAsync([], settings);
+        var check = await ServerProcess.RunAsync(["check"], settings);
+
+        Assert.Equal(1, started.ExitCode);
+        var line = Assert.Single(started.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith(key.Split("__")[0], line, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", line, StringComparison.Ordinal);
+        Assert.Equal(1, check.ExitCode);
+        Assert.Contains(line, check.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_secret_in_the_settings_file_is_told_from_one_in_the_environment()
+    {
+        Directory.CreateDirectory(_storage);
+        await File.WriteAllTextAsync(Path.Combine(_storage, "appsettings.json"), """{ "Obo": { "ClientCredentials": [ { "SourceType": "ClientSecret", "ClientSecret": "s3cret" } ] } }""");
+
+        var (exitCode, output, _) = await ServerProcess.RunAsync(["check", "--contentRoot", _storage], [.. Good]);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("Obo:ClientCredentials:0:ClientSecret is a secret in a settings file.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Good_settings_are_described_with_what_is_worth_knowing()
+    {
+        var (exitCode, output, error) = await ServerProcess.RunAsync(["check"], [.. Good, ("Storage__Directory", _storage)]);
+
+        Assert.Equal((0, ""), (exitCode, error));
+        Assert.Contains("Issuer       https://idp.example.com/ (Rfc9068, tokens of at most 00:05:00, audience https://files.example.com/mcp)", output, StringComparison.Ordinal);
+        Assert.Contains("Worth knowing: clients of the initialize-based protocol versions are served", output, StringComparison.Ordinal);
+        Assert.Contains("Nothing unsafe was found.", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_section_is_checked()
+    {
+        var sections = typeof(ISettings).Assembly.GetTypes().Where(type => type is { IsInterface: false } && type.IsAssignableTo(typeof(ISettings))).Select(type => type.Name);
+        var source = File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, "Commands", $"{nameof(CheckCommand)}.cs"));
+
+        Assert.All(sections, section => Assert.Contains($"Problems<{section}>", source, StringComparison.Ordinal));
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(_storage))
+        {
+            Directory.Delete(_storage, recursive: true);
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace McpFilesServer.Tests.Host;
+
+/// <summary>The real time, moved.</summary>
+internal sealed class MovedClock : TimeProvider
+{
+    private TimeSpan _ahead;
+
+    public void Advance(TimeSpan by) => _ahead += by;
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
+
+    /// <summary>For <see cref="Server.StartAsync"/>.</summary>
+    public void Replace(IServiceCollection services) => services.AddSingleton<TimeProvider>(this);
+}

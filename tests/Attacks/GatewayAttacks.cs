@@ -6,8 +6,8 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Xunit;
-using IAudit = McpFilesServer.Auth.IAudit;
 using AuditRecord = McpFilesServer.Auth.AuditRecord;
+using IAudit = McpFilesServer.Auth.IAudit;
 
 namespace McpFilesServer.Tests.Attacks;
 

@@ -182,12 +182,16 @@ public sealed class HeaderAttacks(Target target)
     public async Task The_name_in_the_header_is_that_of_what_is_asked_for_and_not_of_a_member_beside_it(string method, string beside, string value)
     {
         // A proxy that goes by Mcp-Name must see what the gateway sees: the uri of a resource, the name of anything else.
-        var parameters = new JsonObject { [beside] = value, [beside == "name" ? "uri" : "name"] = method switch
+        var parameters = new JsonObject
         {
-            "resources/read" => "probe://secret/fixed",
-            "prompts/get" => "probe_prompt",
-            _ => "probe_write",
-        } };
+            [beside] = value,
+            [beside == "name" ? "uri" : "name"] = method switch
+            {
+                "resources/read" => "probe://secret/fixed",
+                "prompts/get" => "probe_prompt",
+                _ => "probe_write",
+            }
+        };
 
         await target.RefusesAsync(Expected.HeaderMismatch, Message.Of(method, (JsonObject)parameters.DeepClone(), legacy: true).WithHeader("Mcp-Name", value), Token);
         await target.RefusesAsync(Expected.HeaderMismatch, Message.Of(method, parameters, value), Token);
@@ -204,7 +208,9 @@ public sealed class HeaderAttacks(Target target)
             await own.RefusesAsync(Expected.VersionNotServed, Target.Call("probe_write", legacy: true).WithHeader("MCP-Protocol-Version", version), token);
             await own.RefusesAsync(Expected.VersionNotServed, Message.Of("initialize", new JsonObject
             {
-                ["protocolVersion"] = "2025-11-25", ["capabilities"] = new JsonObject(), ["clientInfo"] = new JsonObject { ["name"] = "x", ["version"] = "1" },
+                ["protocolVersion"] = "2025-11-25",
+                ["capabilities"] = new JsonObject(),
+                ["clientInfo"] = new JsonObject { ["name"] = "x", ["version"] = "1" },
             }, legacy: true).WithHeader("MCP-Protocol-Version", version is null ? null : "2025-11-25"), token);
         }
     }

@@ -127,7 +127,10 @@ public sealed class PrimitiveAttacks(Target target)
                     };
                     services.AddSingleton(provider => McpServerResource.Create(run, new()
                     {
-                        Services = provider, UriTemplate = template, Name = template, Metadata = [new RequiresScopeAttribute(read ? Scopes.FilesRead : Scopes.FilesWrite)],
+                        Services = provider,
+                        UriTemplate = template,
+                        Name = template,
+                        Metadata = [new RequiresScopeAttribute(read ? Scopes.FilesRead : Scopes.FilesWrite)],
                     }));
                 }
             }

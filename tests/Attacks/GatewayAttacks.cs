@@ -354,6 +354,36 @@ public sealed class GatewayAttacks(Target target)
         Assert.Equal(["probe_write"], target.Probes.Of(trace));
     }
 
+    [Fact]
+    [Trait("Attack", "own: two people at once, some of whom hang up")]
+    public async Task However_many_call_at_once_each_is_who_his_token_says()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 200).Select(async i =>
+        {
+            var (subject, client) = (i % 2 == 0 ? Tokens.Alice : Tokens.Bob, $"client-{i}");
+            var token = target.Tokens.Forge(claims => (claims["sub"], claims["client_id"]) = (subject, client));
+            var message = Target.Call("probe_who", legacy: i % 3 == 0);
+            if (i % 5 == 0)
+            {
+                using var hangUp = new CancellationTokenSource(TimeSpan.FromMilliseconds(i % 7));
+                using var request = message.ToRequest(new Uri(target.Server.Resource), token);
+                try
+                {
+                    using var response = await target.Server.Http.SendAsync(request, hangUp.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    return;
+                }
+            }
+
+            var reply = await target.SendAsync(message.With(message.Body.Replace("\"id\":7", $"\"id\":{i}", StringComparison.Ordinal)), $"Bearer {token}");
+
+            Assert.Equal($"{subject} {subject} {client} {Target.Held}", Said(reply));
+            Assert.Equal(i, reply.Body.GetProperty("id").GetInt32());
+        }));
+    }
+
     private static Message Named(string tool) => Message.List(legacy: true).With(
         new JsonObject { ["jsonrpc"] = "2.0", ["id"] = 7, ["method"] = "tools/call", ["params"] = new JsonObject { ["name"] = tool, ["arguments"] = new JsonObject() } }.ToJsonString());
 

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using McpFilesServer.Tests.Host;
@@ -195,6 +196,38 @@ public sealed class HeaderAttacks(Target target)
 
         await target.RefusesAsync(Expected.HeaderMismatch, Message.Of(method, (JsonObject)parameters.DeepClone(), legacy: true).WithHeader("Mcp-Name", value), Token);
         await target.RefusesAsync(Expected.HeaderMismatch, Message.Of(method, parameters, value), Token);
+    }
+
+    [Theory]
+    [Trait("Attack", "own: initialize with any version")]
+    [InlineData("\"2025-11-25\"")]
+    [InlineData("\"2025-03-26\"")]
+    [InlineData("\"2026-07-28\"")]
+    [InlineData("\"2099-01-01\"")]
+    [InlineData("\"zzzz\"")]
+    [InlineData("\"2024-11-05\"")]
+    [InlineData("\"1\"")]
+    [InlineData("\"\"")]
+    [InlineData("20251125")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    public async Task What_initialize_agrees_on_is_a_version_that_is_served_or_nothing(string version)
+    {
+        var reply = await target.SendAsync(
+            Message.List(legacy: true).With($$"""{"jsonrpc":"2.0","id":7,"method":"initialize","params":{"protocolVersion":{{version}},"capabilities":{},"clientInfo":{"name":"x","version":"1"} } }"""),
+            $"Bearer {Token}");
+
+        Target.Silent(reply);
+        Assert.DoesNotContain("Mcp-Session-Id", reply.Headers, StringComparison.OrdinalIgnoreCase);
+        if (reply.IsResult)
+        {
+            Assert.Contains(reply.Body.GetProperty("result").GetProperty("protocolVersion").GetString(), (string[])["2025-11-25", "2025-06-18", "2025-03-26"]);
+        }
+        else
+        {
+            Assert.Equal((HttpStatusCode.BadRequest, -32022), (reply.Status, reply.ErrorCode));
+        }
     }
 
     [Fact]

@@ -273,6 +273,23 @@ public sealed class MessageAttacks(Target target)
     }
 
     [Theory]
+    [Trait("Attack", "own: texts that a lenient reader takes for something else")]
+    [InlineData("2026-07-28T00:00:00Z")]
+    [InlineData("2026-07-28")]
+    [InlineData("/Date(1)/")]
+    [InlineData("NaN")]
+    [InlineData("null")]
+    [InlineData("5")]
+    public async Task A_text_stays_a_text(string text)
+    {
+        var reply = await SendAsync(Good.Replace("probe_write", "list_directory", StringComparison.Ordinal).Replace("{}", $"{{\"project\":\"{text}\"}}", StringComparison.Ordinal));
+
+        Assert.True(reply.IsToolError);
+        Assert.DoesNotContain("must be", reply.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("could not do this", reply.Text, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [Trait("Attack", "own: encodings")]
     [InlineData("utf-16")]
     [InlineData("utf-16BE")]

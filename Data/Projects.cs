@@ -5,7 +5,21 @@ using Microsoft.Data.Sqlite;
 namespace McpFilesServer.Data;
 
 /// <summary>A project as one of its members sees it.</summary>
-internal sealed record Project(string Id, string Slug, string Title, string Role, string CreatedAt, long Members);
+/// <remarks>With properties and not with a constructor: of an empty result SQLite cannot say the types that Dapper would look for one by.</remarks>
+internal sealed record Project
+{
+    public required string Id { get; init; }
+
+    public required string Slug { get; init; }
+
+    public required string Title { get; init; }
+
+    public required string Role { get; init; }
+
+    public required string CreatedAt { get; init; }
+
+    public required long Members { get; init; }
+}
 
 /// <summary>What a member may do: each role may do what the ones before it may.</summary>
 internal enum Role

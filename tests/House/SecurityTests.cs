@@ -1,0 +1,55 @@
+using System.Text.RegularExpressions;
+using McpFilesServer.Tests.Host;
+using Xunit;
+
+namespace McpFilesServer.Tests.House;
+
+/// <summary>The table of SECURITY.md and the code do not part ways.</summary>
+public sealed partial class SecurityTests
+{
+    private static readonly string Page = File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, "SECURITY.md"));
+
+    private static readonly List<(string Id, string Files, string Test)> Rows =
+        [.. Row().Matches(Page).Select(match => (match.Groups[1].Value, match.Groups[2].Value, match.Groups[3].Value))];
+
+    [Fact]
+    public void Every_requirement_has_one_row()
+    {
+        string[] required =
+        [
+            .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
+            .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
+            .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12]).Select(number => $"DH-{number:00}"),
+        ];
+
+        Assert.Equal(required, Rows.Select(row => row.Id));
+    }
+
+    [Fact]
+    public void Every_file_is_there() =>
+        Assert.All(Rows, row => Assert.True(File.Exists(Path.Combine(ServerProcess.RepositoryRoot, row.Files)), row.Files));
+
+    [Fact]
+    public void Every_test_is_there_and_runs() =>
+        Assert.All(Rows, row =>
+        {
+            var name = row.Test.Split('.');
+            var test = typeof(SecurityTests).Assembly.GetTypes().SingleOrDefault(type => type.Name == name[0])?.GetMethod(name[1]);
+            Assert.True(test is not null, row.Test);
+            var fact = Assert.Single(test.GetCustomAttributes(typeof(FactAttribute), inherit: true).Cast<FactAttribute>());
+            Assert.Null(fact.Skip);
+        });
+
+    [Fact]
+    public void Every_file_that_the_diagram_names_is_there() =>
+        Assert.All(
+            DiagramFile().Matches(Page[Page.IndexOf("```mermaid", StringComparison.Ordinal)..Page.IndexOf("## What it defends", StringComparison.Ordinal)]).Select(match => match.Value),
+            file => Assert.True(
+                File.Exists(Path.Combine(ServerProcess.RepositoryRoot, file)) || File.Exists(Path.Combine(ServerProcess.RepositoryRoot, "Auth", file)), file));
+
+    [GeneratedRegex(@"^\| ([A-Z]{2}-\d\d) \| [^|]+ \| `([^`]+)` \| `([^`]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex Row();
+
+    [GeneratedRegex(@"[\w/]+\.cs")]
+    private static partial Regex DiagramFile();
+}

@@ -61,7 +61,7 @@ internal static class ProtocolHeaders
 
         // A notification has nobody to tell what it lacks.
         return message.IsRequest && !(message.MetaVersion is not null && message.DeclaresCapabilities)
-            ? Refusal.MetaMissing($"Requests of this version carry {MetaKeys.ProtocolVersion} and {MetaKeys.ClientCapabilities} in params._meta.")
+            ? Refusal.InvalidParams($"Requests of this version carry {MetaKeys.ProtocolVersion} and {MetaKeys.ClientCapabilities} in params._meta.")
             : null;
     }
 

@@ -84,7 +84,7 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     public static Refusal HeaderMismatch(string message) => new(400, -32020, message, "header_mismatch");
 
-    public static Refusal MetaMissing(string message) => new(400, -32602, message, "meta_missing");
+    public static Refusal InvalidParams(string message) => new(400, -32602, message, "invalid_params");
 
     public static Refusal VersionNotServed(IReadOnlyList<string> supported, string requested) =>
         new(400, -32022, "This protocol version is not served.", "version_not_served") { Data = new { supported, requested } };

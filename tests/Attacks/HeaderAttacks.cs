@@ -171,7 +171,7 @@ public sealed class HeaderAttacks(Target target)
         var call = Target.Call("probe_write");
 
         await target.RefusesAsync(
-            new Expected(400, -32602, "deny", "meta_missing"),
+            new Expected(400, -32602, "deny", "invalid_params"),
             call.With("{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{\"name\":\"probe_write\",\"arguments\":{},\"_meta\":" + meta + "}}"), Token);
     }
 

@@ -294,12 +294,13 @@ public sealed class TransportAttacks(Target target)
     public async Task A_body_of_megabytes_is_refused_before_it_is_read(int megabytes)
     {
         var before = GC.GetTotalMemory(forceFullCollection: false);
-        var head = RawHttp.Bytes(Request($"POST /mcp HTTP/1.1\nHost: {Authority}\n", megabytes * 1024 * 1024)[..^Body.Length]);
+        var trace = System.Diagnostics.ActivityTraceId.CreateRandom().ToHexString();
+        var head = RawHttp.Bytes(Request($"POST /mcp HTTP/1.1\nHost: {Authority}\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\n", megabytes * 1024 * 1024)[..^Body.Length]);
         var block = new byte[64 * 1024];
 
         var answer = await RawHttp.SendAsync(target.Server.Url, [head, .. Enumerable.Repeat(block, megabytes * 16)]);
 
-        target.NothingRan(answer.ToReply(""));
+        target.NothingRan(answer.ToReply(trace));
         Assert.StartsWith("HTTP/1.1 413 ", answer.Text, StringComparison.Ordinal);
         Assert.True(GC.GetTotalMemory(forceFullCollection: false) - before < 200_000_000);
     }
@@ -310,8 +311,9 @@ public sealed class TransportAttacks(Target target)
     [InlineData(false)]
     public async Task A_chunked_body_without_end_is_refused_at_its_limit(bool withToken)
     {
+        var trace = System.Diagnostics.ActivityTraceId.CreateRandom().ToHexString();
         var head = RawHttp.Bytes(
-            $"POST /mcp HTTP/1.1\nHost: {Authority}\n" + (withToken ? $"Authorization: Bearer {target.Tokens.Forge()}\n" : "")
+            $"POST /mcp HTTP/1.1\nHost: {Authority}\ntraceparent: 00-{trace}-00f067aa0ba902b7-01\n" + (withToken ? $"Authorization: Bearer {target.Tokens.Forge()}\n" : "")
             + "Content-Type: application/json\nAccept: application/json, text/event-stream\nTransfer-Encoding: chunked\n\n");
         var chunk = Encoding.ASCII.GetBytes($"10000\r\n{new string(' ', 0x10000)}\r\n");
 
@@ -319,7 +321,7 @@ public sealed class TransportAttacks(Target target)
 
         Assert.StartsWith(withToken ? "HTTP/1.1 413 " : "HTTP/1.1 401 ", answer.Text, StringComparison.Ordinal);
         Assert.InRange(answer.Sent, 0, 64L * 1024 * 1024);
-        target.NothingRan(answer.ToReply(""));
+        target.NothingRan(answer.ToReply(trace));
     }
 
     [Fact]

@@ -34,6 +34,7 @@ public sealed class DoorTests(Server server)
     }
 
     [Theory]
+    [Trait("Attack", "E18")]
     [InlineData("https://files.example.com", HttpStatusCode.Forbidden)]
     [InlineData("X-Forwarded-Proto", HttpStatusCode.Unauthorized)]
     [InlineData("nothing", HttpStatusCode.Forbidden)]

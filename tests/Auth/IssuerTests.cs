@@ -26,6 +26,7 @@ public sealed class IssuerTests
     }
 
     [Theory]
+    [Trait("Attack", "A32")]
     [InlineData("away")]
     [InlineData("redirect")]
     [InlineData("hang")]

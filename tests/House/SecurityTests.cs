@@ -26,6 +26,22 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
+    public void Every_attack_of_the_catalogue_has_a_test()
+    {
+        string[] attacks =
+        [
+            "A03", "A06", "A07", "A10", "A11", "A13", "A14", "A16", "A17", "A20", "A21", "A22", "A23", "A32",
+            "B01", "B04", "B09", "B11", "B14", "B16", "B17", "B18", "B19",
+            "E02", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E14", "E18", "E19",
+        ];
+        var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
+            .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())
+            .Where(trait => trait.Name == "Attack").Select(trait => trait.Value).ToHashSet();
+
+        Assert.Empty(attacks.Except(tested));
+    }
+
+    [Fact]
     public void Every_file_is_there() =>
         Assert.All(Rows, row => Assert.True(File.Exists(Path.Combine(ServerProcess.RepositoryRoot, row.Files)), row.Files));
 

@@ -33,6 +33,7 @@ try
     }
 
     builder.RequireSafeSettings();
+    builder.ListenOnLoopback();
     builder.AddAuth();
     builder.AddData();
     builder.AddTools()

@@ -17,6 +17,15 @@ internal sealed class SettingsException(string message) : Exception(message);
 
 internal static class SettingsSetup
 {
+    /// <summary>Listens on this machine only, unless something else is configured, in whatever way ASP.NET Core takes it.</summary>
+    public static void ListenOnLoopback(this WebApplicationBuilder builder)
+    {
+        if (((string[])["Urls", "HTTP_PORTS", "HTTPS_PORTS"]).All(key => string.IsNullOrEmpty(builder.Configuration[key])) && !builder.Configuration.GetSection("Kestrel:Endpoints").Exists())
+        {
+            builder.WebHost.UseUrls("http://localhost:5080");
+        }
+    }
+
     /// <summary>Registers a section as a singleton.</summary>
     /// <exception cref="SettingsException">A key is unknown, a value has the wrong form, or the section has a problem.</exception>
     public static T AddSettings<T>(this WebApplicationBuilder builder) where T : class, ISettings, new()

@@ -1,4 +1,5 @@
 using McpFilesServer.Data;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -18,26 +19,40 @@ internal static class AuthSetup
         var auth = builder.AddSettings<AuthOptions>();
         var mcp = builder.AddSettings<McpOptions>();
         builder.AddSettings<LimitsOptions>();
-        var services = builder.Services;
-        services.TryAddSingleton(TimeProvider.System);
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.WebHost.ConfigureKestrel(kestrel => Door.Limits(kestrel, mcp));
+        builder.Services.AddCors(options => Door.Cors(options, mcp));
+        AddGateway(builder.Services);
+        var schemes = AddTokens(builder, auth, mcp);
+        if (builder.Configuration[$"{Exchange.Scheme}:ClientId"] is not null)
+        {
+            AddExchange(schemes, builder.Configuration.GetSection(Exchange.Scheme));
+        }
+    }
+
+    private static void AddGateway(IServiceCollection services)
+    {
         services.AddHttpContextAccessor();
         services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
-        services.AddCors(options => Door.Cors(options, mcp));
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
+        services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
+            .AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme)
+            .AddRequirements(new GatewayRequirement()));
+
+        // What a tool may ask for of the decision that let it through.
         services.AddScoped(Decision.Current)
             .AddScoped(provider => Decision.Current(provider).Caller)
             .AddScoped<IDownstreamToken>(Decision.Current);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-            // The real limit is Mcp:MaxRequestBytes. Beyond it nothing is kept, but up to here Kestrel reads on, so that a client that is
-            // still sending gets to read the refusal.
-            kestrel.Limits.MaxRequestBodySize = Math.Max(32 * 1024 * 1024, mcp.MaxRequestBytes);
-        });
+    }
 
+    /// <summary>A scheme for each issuer, with its own keys, and one before them that finds out whose the token is.</summary>
+    private static AuthenticationBuilder AddTokens(WebApplicationBuilder builder, AuthOptions auth, McpOptions mcp)
+    {
+        var services = builder.Services;
         var schemes = services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme)
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));
+        KeyDocuments.Configure(services);
         for (var i = 0; i < auth.Issuers.Count; i++)
         {
             var (issuer, scheme) = (auth.Issuers[i], TokenValidation.Scheme(i));
@@ -51,17 +66,16 @@ internal static class AuthSetup
                 provider.GetRequiredKeyedService<IssuerKeys>(scheme), provider.GetRequiredService<TimeProvider>()));
         }
 
-        KeyDocuments.Configure(services);
+        return schemes;
+    }
 
-        // Outbound only: Microsoft.Identity.Web's own inbound validation is never asked.
-        schemes.AddMicrosoftIdentityWebApi(builder.Configuration.GetSection(Exchange.Scheme), jwtBearerScheme: Exchange.Scheme)
+    /// <summary>Microsoft.Identity.Web, outbound only: its own validation of inbound tokens is never asked.</summary>
+    private static void AddExchange(AuthenticationBuilder schemes, IConfigurationSection settings)
+    {
+        schemes.AddMicrosoftIdentityWebApi(settings, jwtBearerScheme: Exchange.Scheme)
             .EnableTokenAcquisitionToCallDownstreamApi()
             .AddInMemoryTokenCaches();
-        services.Configure<TokenAcquisitionExtensionOptions>(Exchange.AskForNothingElse);
-
-        services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
-            .AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme)
-            .AddRequirements(new GatewayRequirement()));
+        schemes.Services.Configure<TokenAcquisitionExtensionOptions>(Exchange.AskForNothingElse);
     }
 
     /// <summary>Before anything else: uniform errors, then the door.</summary>
@@ -96,8 +110,12 @@ internal static class AuthSetup
             _ = downstream.Scopes.Select(scope => exchange.FullName(downstream.Resource, scope)).ToList();
         }
 
-        // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.
-        _ = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(Exchange.Scheme);
+        if (exchange.IsConfigured)
+        {
+            // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.
+            _ = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(Exchange.Scheme);
+        }
+
         // A wrong media type is for the gateway to refuse, after the token and on the record; routing would answer 415 before both.
         endpoint.Add(builder =>
         {

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace McpFilesServer.Auth;
 
@@ -46,6 +47,15 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
     /// </summary>
     private static bool IsAmbiguous(IHeaderDictionary headers) =>
         headers.TransferEncoding.Count > 0 && (headers.TransferEncoding != "chunked" || headers.ContainsKey("X-Content-Length") || headers.ContentLength is not null);
+
+    /// <summary>What Kestrel itself refuses, before there is a request.</summary>
+    public static void Limits(KestrelServerOptions kestrel, McpOptions mcp)
+    {
+        kestrel.AddServerHeader = false;
+        // The real limit is Mcp:MaxRequestBytes. Beyond it nothing is kept, but up to here Kestrel reads on, so that a client that is
+        // still sending gets to read the refusal.
+        kestrel.Limits.MaxRequestBodySize = Math.Max(32 * 1024 * 1024, mcp.MaxRequestBytes);
+    }
 
     /// <summary>Pages of the configured origins may call, with a token in a header and never with a cookie. Without such origins CORS is off.</summary>
     public static void Cors(CorsOptions options, McpOptions mcp) => options.AddDefaultPolicy(policy => policy

@@ -17,12 +17,24 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
     /// <summary>The longest life that an exchanged token may have.</summary>
     private static readonly TimeSpan MaxLifetime = TimeSpan.FromMinutes(5);
 
+    private const string NotSetUp = "This server is not set up to call the service that this tool needs. Tell its operator.";
+
     private const string TryAgain = "The downstream service could not be reached on your behalf. Try again in a minute.";
+
+    /// <summary>Whether there is an issuer to exchange at. Without one, tools that declare a downstream API say so; nothing else happens in their place.</summary>
+    public bool IsConfigured => configuration[$"{Scheme}:ClientId"] is not null;
 
     /// <summary>Puts the downstream token into the decision; or the fault that the tool's answer will be.</summary>
     /// <returns>A refusal when the client can do something about it: the issuer wants the person to sign in again, with claims.</returns>
     public async Task<Refusal?> ForAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
     {
+        if (!IsConfigured)
+        {
+            log.LogError("{Operation} needs a token exchange, and section Obo is not configured", decision.Operation.Target);
+            decision.ExchangeFault = NotSetUp;
+            return null;
+        }
+
         var downstream = decision.Operation.Downstream!;
         var scopes = downstream.Scopes.Select(scope => FullName(downstream.Resource, scope)).ToList();
         try

@@ -10,7 +10,7 @@ internal sealed class LimitsOptions : ISettings
     public static string Section => "Limits";
 
     /// <summary>How many bad tokens an address may present in a minute before it is told 429 for each. Good tokens from there are not affected.</summary>
-    public int FailedAuthenticationsPerMinute { get; set; } = 60;
+    public int FailedAuthenticationsPerMinute { get; set; } = 600;
 
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {

@@ -10,6 +10,11 @@ internal static class DataSetup
     {
         var storage = builder.AddSettings<StorageOptions>();
         var files = builder.AddSettings<FilesOptions>();
+        if (!builder.Configuration.GetSection($"{GraphOptions.Section}:{nameof(GraphOptions.Scopes)}").Exists())
+        {
+            builder.Configuration.AddInMemoryCollection(GraphOptions.DefaultScopes);
+        }
+
         var graph = builder.AddSettings<GraphOptions>();
         var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
         var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);

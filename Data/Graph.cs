@@ -14,6 +14,10 @@ internal sealed class GraphOptions : ISettings
     /// <summary>The full names of the scopes that this server may exchange a caller's token for.</summary>
     public IList<string> Scopes { get; set; } = [];
 
+    /// <summary>Those of Microsoft Graph itself, when none are named.</summary>
+    public static IEnumerable<KeyValuePair<string, string?>> DefaultScopes => ((string[])["User.ReadBasic.All", "Files.Read", "Files.ReadWrite"])
+        .Select((scope, i) => KeyValuePair.Create($"{Section}:{nameof(Scopes)}:{i}", (string?)$"https://graph.microsoft.com/{scope}"));
+
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {
         if (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var url) || (url.Scheme != "https" && !(environment.IsDevelopment() && url.IsLoopback)))

@@ -92,8 +92,7 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
         try
         {
             using var deadline = new CancellationTokenSource(Deadline, time);
-            var address = issuer.Authority.TrimEnd('/') + "/.well-known/openid-configuration";
-            var configuration = await OpenIdConnectConfigurationRetriever.GetAsync(address, documents, deadline.Token);
+            var configuration = await DiscoverAsync(deadline.Token);
             if (!IsOwn(configuration.Issuer))
             {
                 throw new IssuerUnavailableException($"The discovery document of {issuer.Authority} is that of another issuer.");
@@ -109,6 +108,21 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
         {
             _failure = e;
             _notBefore = time.GetUtcNow() + Retry;
+        }
+    }
+
+    /// <summary>An issuer that is no OpenID provider has its document at another place (RFC 8414 §3.1).</summary>
+    private async Task<OpenIdConnectConfiguration> DiscoverAsync(CancellationToken cancel)
+    {
+        var authority = new Uri(issuer.Authority);
+        try
+        {
+            return await OpenIdConnectConfigurationRetriever.GetAsync(issuer.Authority.TrimEnd('/') + "/.well-known/openid-configuration", documents, cancel);
+        }
+        catch (Exception e) when (KeyDocuments.IsNotFound(e))
+        {
+            return await OpenIdConnectConfigurationRetriever.GetAsync(
+                $"{authority.Scheme}://{authority.Authority}/.well-known/oauth-authorization-server{authority.AbsolutePath.TrimEnd('/')}", documents, cancel);
         }
     }
 

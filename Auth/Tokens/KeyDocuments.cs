@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.IdentityModel.Protocols;
 
 namespace McpFilesServer.Auth;
@@ -25,6 +26,21 @@ internal sealed class KeyDocuments(HttpClient http, bool loopbackMayBePlain) : I
         using var response = await http.GetAsync(uri, cancel);
         return response.IsSuccessStatusCode
             ? await response.Content.ReadAsStringAsync(cancel)
-            : throw new IssuerUnavailableException($"The issuer answered {(int)response.StatusCode}.");
+            : throw new IssuerUnavailableException(
+                $"The issuer answered {(int)response.StatusCode}.", new HttpRequestException(null, null, response.StatusCode));
+    }
+
+    /// <summary>Whether fetching failed because there is no such document, and not in another way. The library wraps what was thrown here.</summary>
+    public static bool IsNotFound(Exception e)
+    {
+        for (var cause = e; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is HttpRequestException { StatusCode: HttpStatusCode.NotFound })
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

@@ -64,6 +64,31 @@ public sealed class IssuerTests
         Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(server.Tokens.Forge(), Message.List())).Status);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("/tenant/one")]
+    public async Task An_issuer_that_is_no_OpenID_provider_is_found_too(string path)
+    {
+        await using var issuer = await TestIssuer.StartAsync(path);
+        issuer.OAuthOnly = true;
+        await using var server = await Server.StartAsync(settings: ("Auth:Issuers:1:Authority", issuer.Authority));
+
+        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(issuer.Token(server.Resource), Message.List())).Status);
+    }
+
+    [Fact]
+    public async Task Another_issuer_replaces_the_embedded_one_by_its_one_setting_and_what_needs_an_exchange_says_so()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var server = await Server.StartAsync(settings: ("Auth:Issuers:0:Authority", issuer.Authority));
+
+        Assert.Equal(HttpStatusCode.OK, (await server.SendAsync(issuer.Token(server.Resource), Message.List())).Status);
+        await Assert.ThrowsAsync<HttpRequestException>(() => server.Http.GetAsync(server.Provider));
+        Assert.Equal(
+            "This server is not set up to call the service that this tool needs. Tell its operator.",
+            (await server.CallAsync(issuer.Token(server.Resource, claims => claims["scope"] = "people:read"), "find_people", new { query = "al" })).Failure);
+    }
+
     [Fact]
     public async Task An_issuer_that_comes_back_is_used_again()
     {

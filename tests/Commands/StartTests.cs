@@ -52,6 +52,21 @@ public sealed class StartTests : IDisposable
             Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
     }
 
+    [Theory]
+    [InlineData("ASPNETCORE_URLS")]
+    [InlineData("Urls")]
+    public async Task Where_it_listens_can_be_said_in_ASP_NET_Cores_way(string variable)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var url = $"http://127.0.0.1:{((IPEndPoint)taken.LocalEndpoint).Port}";
+
+        var (exitCode, _, error) = await ServerProcess.RunAsync([], ("Storage__Directory", _storage), (variable, url), ("Dev__Url", $"http://localhost:{Server.FreePort()}"));
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains(url, error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Without_settings_production_does_not_start()
     {

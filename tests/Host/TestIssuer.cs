@@ -37,6 +37,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>What it calls itself in its discovery document.</summary>
     public string Name { get; set; }
 
+    /// <summary>Whether it is an authorization server and no OpenID provider, so that its document is elsewhere (RFC 8414 §3.1).</summary>
+    public bool OAuthOnly { get; set; }
+
     /// <summary>What happens instead of an answer.</summary>
     public Func<HttpContext, Task>? Instead { get; set; }
 
@@ -128,7 +131,7 @@ internal sealed class TestIssuer : IAsyncDisposable
 
             await context.Response.WriteAsync(new JsonObject { ["keys"] = new JsonArray(keys) }.ToJsonString());
         }
-        else if (context.Request.Path == $"{_path}/.well-known/openid-configuration")
+        else if (context.Request.Path == (OAuthOnly ? $"/.well-known/oauth-authorization-server{_path}" : $"{_path}/.well-known/openid-configuration"))
         {
             await context.Response.WriteAsync(new JsonObject { ["issuer"] = Name, ["jwks_uri"] = $"{Url}/keys" }.ToJsonString());
         }

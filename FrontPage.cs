@@ -15,7 +15,7 @@ internal static class FrontPage
         h1 { font-size: 1.75rem; line-height: 1.2; margin-bottom: .25rem; }
         h2 { font-size: 1.15rem; margin-top: 2.25rem; }
         code, pre { font-family: ui-monospace, monospace; font-size: .9rem; }
-        pre { padding: .75rem 1rem; border: 1px solid #8886; border-radius: .5rem; overflow-x: auto; }
+        pre { padding: .75rem 1rem; border: 1px solid #8886; border-radius: .5rem; white-space: pre-wrap; overflow-wrap: anywhere; }
         table { border-collapse: collapse; width: 100%; }
         th, td { text-align: left; padding: .4rem .75rem .4rem 0; border-bottom: 1px solid #8884; vertical-align: top; }
         .muted { opacity: .75; }
@@ -60,7 +60,9 @@ internal static class FrontPage
             <p>VS Code, in <code>.vscode/mcp.json</code></p>
             <pre>{Html(VsCode(mcp.Resource))}</pre>
             <p>Any client that only speaks stdio</p>
-            <pre>npx mcp-remote {resource}</pre>
+            <pre>npx -y mcp-remote@0.15.1 {resource} --auth-timeout 120</pre>
+            <p>MCP Inspector, with a token</p>
+            <pre>npx -y @modelcontextprotocol/inspector@2.12.0 --cli {resource} --transport http --header "Authorization: Bearer $TOKEN" --method tools/list</pre>
             <h2>Tools</h2>
             <table>
             <thead><tr><th scope="col">Tool</th><th scope="col">Scope it takes</th></tr></thead>

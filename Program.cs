@@ -19,10 +19,18 @@ try
     {
         return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
     }
+#endif
+    if (args is not [CheckCommand.Name, ..] && Usage.IsAskedFor(args))
+    {
+        return await Usage.ShowAsync();
+    }
 
+#if DEBUG
     // An issuer with sign-in pages and a stand-in for Microsoft Graph, so that the whole pattern runs on one machine.
     if (builder.Environment.IsDevelopment())
     {
+        builder.RequireSettings<StorageOptions>();
+        builder.RequireSettings<McpOptions>();
         builder.AddDevelopmentProvider(Scopes.InWords);
     }
 #endif

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace McpFilesServer;
 
 /// <summary>One section of the settings: it binds strictly, knows what is wrong with itself, and is validated before anything starts.</summary>
@@ -30,14 +28,20 @@ internal static class SettingsSetup
     /// <exception cref="SettingsException">A key is unknown, a value has the wrong form, or the section has a problem.</exception>
     public static T AddSettings<T>(this WebApplicationBuilder builder) where T : class, ISettings, new()
     {
-        var settings = Bind<T>(builder, out var problems);
-        if (problems.Count > 0)
+        builder.RequireSettings<T>();
+        var settings = Bind<T>(builder, out _);
+        builder.Services.AddSingleton(settings);
+        return settings;
+    }
+
+    /// <summary>Refuses to go on when a section has a problem.</summary>
+    /// <exception cref="SettingsException">It has.</exception>
+    public static void RequireSettings<T>(this WebApplicationBuilder builder) where T : class, ISettings, new()
+    {
+        if (Problems<T>(builder) is { Count: > 0 } problems)
         {
             throw new SettingsException(string.Join(Environment.NewLine, problems));
         }
-
-        builder.Services.AddSingleton(settings);
-        return settings;
     }
 
     /// <summary>What is wrong with a section, a line for each.</summary>
@@ -64,11 +68,21 @@ internal static class SettingsSetup
     }
 
     /// <summary>The binder's message names the key; what it says of .NET types helps nobody who edits a settings file.</summary>
-    private static string Explain(InvalidOperationException e)
+    private static string Explain(Exception e)
     {
+        while (e.InnerException is InvalidOperationException inner)
+        {
+            e = inner;
+        }
+
         var quoted = e.Message.Split('\'');
-        return e.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal)
-            ? string.Create(CultureInfo.InvariantCulture, $"unknown setting {quoted.ElementAtOrDefault(quoted.Length - 2)}. Correct its name, or remove it.")
-            : string.Create(CultureInfo.InvariantCulture, $"the value of {quoted.ElementAtOrDefault(quoted.Length > 3 ? 3 : 1)} has the wrong form. Correct it.");
+        if (e.Message.Contains("ErrorOnUnknownConfiguration", StringComparison.Ordinal))
+        {
+            return $"unknown setting {quoted[^2]}. Correct its name, or remove it.";
+        }
+
+        var form = quoted.Contains("System.Int32") ? "a whole number" : quoted.Contains("System.Boolean") ? "true or false" : "a value of another form";
+        form = e.Message.Contains("TimeSpan", StringComparison.Ordinal) ? "a time as hh:mm:ss" : form;
+        return $"{quoted.FirstOrDefault(part => part.Contains(':', StringComparison.Ordinal)) ?? "a setting"} must be {form}. Correct it.";
     }
 }

@@ -24,7 +24,7 @@ internal static class AuthSetup
         builder.Services.AddCors(options => Door.Cors(options, mcp));
         AddGateway(builder.Services);
         var schemes = AddTokens(builder, auth, mcp);
-        if (builder.Configuration[$"{Exchange.Scheme}:ClientId"] is not null)
+        if (!string.IsNullOrEmpty(builder.Configuration[$"{Exchange.Scheme}:ClientId"]))
         {
             AddExchange(schemes, builder.Configuration.GetSection(Exchange.Scheme));
         }

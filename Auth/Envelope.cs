@@ -132,7 +132,7 @@ internal sealed class Envelope : IDisposable
         var method = Text(root, "method");
         if (MistypedParam(parameters, method) is { } mistyped)
         {
-            refusal = Refusal.InvalidParams($"The {mistyped} of the params has the wrong type, or is missing.") with { Id = echoed };
+            refusal = Refusal.InvalidParams($"params.{mistyped} is missing, or has the wrong type.") with { Id = echoed };
             return null;
         }
 

@@ -22,7 +22,7 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
     private const string TryAgain = "The downstream service could not be reached on your behalf. Try again in a minute.";
 
     /// <summary>Whether there is an issuer to exchange at. Without one, tools that declare a downstream API say so; nothing else happens in their place.</summary>
-    public bool IsConfigured => configuration[$"{Scheme}:ClientId"] is not null;
+    public bool IsConfigured => !string.IsNullOrEmpty(configuration[$"{Scheme}:ClientId"]);
 
     /// <summary>Puts the downstream token into the decision; or the fault that the tool's answer will be.</summary>
     /// <returns>A refusal when the client can do something about it: the issuer wants the person to sign in again, with claims.</returns>

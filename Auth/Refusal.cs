@@ -41,7 +41,7 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
         { Challenge = new Challenge(null, baseline) };
 
     public static Refusal BadToken(string baseline, string reason) =>
-        new(401, 401, "The access token is not valid here. Get a new one and try again.", reason)
+        new(401, 401, "The access token is not valid here, or not any more. Get a new one and try again.", reason)
         { Challenge = new Challenge("invalid_token", baseline) };
 
     public static Refusal ClaimsNeeded(string baseline, string claims) =>

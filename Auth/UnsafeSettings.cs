@@ -20,6 +20,12 @@ internal static class UnsafeSettings
             yield return $"{unknown}: unknown section in a settings file. Correct its name, or remove it.";
         }
 
+        var obo = configuration.GetSection(Exchange.Scheme);
+        if (!string.IsNullOrEmpty(obo["ClientId"]) && (!obo.GetSection("ClientCredentials:0").Exists() || (obo["Authority"] ?? obo["TenantId"]) is null))
+        {
+            yield return "Obo:ClientId is set without Obo:ClientCredentials and Obo:Authority (or TenantId). Set all of them, or none: then tools that call downstream say so.";
+        }
+
         if (environment.IsDevelopment())
         {
             yield break;
@@ -40,7 +46,7 @@ internal static class UnsafeSettings
             yield return "DetailedErrors would show callers what went wrong inside. Remove it.";
         }
 
-        foreach (var problem in ExchangeProblems(configuration.GetSection(Exchange.Scheme), files))
+        foreach (var problem in ExchangeProblems(obo, files))
         {
             yield return problem;
         }

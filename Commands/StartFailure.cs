@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Data.Sqlite;
 
 namespace McpFilesServer.Commands;
 
@@ -8,11 +9,14 @@ internal static class StartFailure
     public static string? Explain(Exception e) => e switch
     {
         SettingsException => e.Message,
-        InvalidOperationException { InnerException: SettingsException inner } => inner.Message,
+        { InnerException: SettingsException inner } => inner.Message,
         // The development provider has no exception type of its own to say this with; a Release build has no such assembly.
         InvalidOperationException { Source: "McpFilesServer.Dev" } => e.Message,
         IOException { InnerException: AddressInUseException } => $"{e.Message.TrimEnd('.')}. Stop what runs there, or set Urls (and Mcp:Resource) to another port.",
-        FormatException or InvalidDataException when e.Message.Contains("JSON", StringComparison.Ordinal) => $"A settings file is not valid JSON. {e.InnerException?.Message ?? e.Message}",
+        IOException or UnauthorizedAccessException or SqliteException => $"Storage:Directory cannot be used: {e.Message.TrimEnd('.')}. Name a folder that the server may write to.",
+        InvalidDataException => $"A settings file is not valid JSON. {e.InnerException?.Message ?? e.Message}",
+        FormatException or ArgumentException => $"A setting has the wrong form: {e.Message.TrimEnd('.')}. Correct it.",
+        InvalidOperationException when e.Message.StartsWith("Configuration value", StringComparison.Ordinal) => $"A setting has the wrong form: {e.Message.TrimEnd('.')}. Correct it.",
         _ => null,
     };
 }

@@ -1,4 +1,5 @@
 using McpFilesServer.Auth;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace McpFilesServer.Data;
@@ -24,6 +25,8 @@ internal static class DataSetup
         services.AddSingleton<IAudit>(provider =>
             new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, provider.GetRequiredService<TimeProvider>())));
+        // Its keys would go to the home folder of whoever runs the server.
+        services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
         services.AddSingleton<Projects>().AddSingleton<Files>();
         services.AddHostedService<Welcome>();
         services.AddHttpClient<Graph>(client =>
@@ -53,12 +56,14 @@ internal static class DataSetup
     }
 }
 
-/// <summary>Ready means: the database answers and the folder of the projects is there.</summary>
-internal sealed class StorageHealth(Database database) : IHealthCheck
+/// <summary>Ready means: the folders are there, and the database takes a write.</summary>
+internal sealed class StorageHealth(Database database, ProjectFolders folders) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        return HealthCheckResult.Healthy();
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await transaction.RollbackAsync(cancellationToken);
+        return database.IsThere && folders.AreThere ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
     }
 }

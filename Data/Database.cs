@@ -10,14 +10,19 @@ namespace McpFilesServer.Data;
 internal sealed class Database
 {
     private readonly string _connectionString;
+    private readonly string _file;
 
     /// <param name="file">The file; made when it is missing.</param>
     /// <param name="schema">The folder of the scripts below <c>Data</c>.</param>
     public Database(string file, string schema)
     {
+        _file = file;
         _connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
         Migrate(schema);
     }
+
+    /// <summary>Whether the file is still where it was opened: one that was deleted goes on for whoever has it open, and is lost.</summary>
+    public bool IsThere => Path.Exists(_file);
 
     /// <summary>Opens a pooled connection. The caller disposes it.</summary>
     public async Task<SqliteConnection> OpenAsync(CancellationToken cancellationToken)

@@ -7,6 +7,9 @@ internal sealed class ProjectFolders(string root, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, ProjectFolder> _folders = new(StringComparer.Ordinal);
 
+    /// <summary>Whether the folder of the projects is there.</summary>
+    public bool AreThere => Directory.Exists(root);
+
     /// <summary>The folder of a project. The slug is one that the database gave, never one that a caller sent.</summary>
     public ProjectFolder Of(string slug) => _folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
 

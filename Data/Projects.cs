@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -62,14 +63,19 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
     /// <summary>Makes a project with its folder; the person is its owner.</summary>
     public async Task<Project> CreateAsync(IPerson person, string title, CancellationToken cancellationToken)
     {
+        if (string.IsNullOrWhiteSpace(title) || title.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format))
+        {
+            throw new ProblemException("The title must have letters, and no control characters.");
+        }
+
         var slug = SlugFor(title);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await InsertAsync(connection, slug, title, [(person, Role.Owner)], cancellationToken);
+        var project = await InsertAsync(connection, slug, title.Trim(), [(person, Role.Owner)], cancellationToken);
         // The folder before the commit: a folder without a project is nothing, a project without a folder is broken.
         folders.Create(slug);
         await transaction.CommitAsync(cancellationToken);
-        return await FindAsync(person, slug, Role.Owner, cancellationToken);
+        return project;
     }
 
     /// <summary>Makes a project under a name of the server's own choice, once.</summary>
@@ -90,7 +96,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         return true;
     }
 
-    private async Task InsertAsync(
+    private async Task<Project> InsertAsync(
         SqliteConnection connection, string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, CancellationToken cancellationToken)
     {
         var now = Database.Text(time.GetUtcNow());
@@ -101,6 +107,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
             "insert into member (project_id, issuer, subject, name, role, added_at) values (@id, @Issuer, @Subject, @Name, @role, @now)",
             members.Select(member => new { id, member.Person.Issuer, member.Person.Subject, member.Person.Name, role = member.Role.ToString().ToLowerInvariant(), now }),
             cancellationToken: cancellationToken));
+        return new Project { Id = id, Slug = slug, Title = title, Role = "owner", CreatedAt = now, Members = 1 };
     }
 
     /// <summary>Words of the title and a random ending: whoever makes projects learns nothing about the names that others have taken.</summary>

@@ -36,7 +36,9 @@ internal sealed class Arguments
         var schema = _schemas[call.Name];
         try
         {
-            var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())).FirstOrDefault();
+            var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>()))
+                // A misspelled argument is at once unknown and missing: the name that was sent says more.
+                .OrderBy(fault => fault.Kind == ValidationErrorKind.NoAdditionalPropertiesAllowed ? 0 : 1).FirstOrDefault();
             return error is null ? null : Sentence(error, schema);
         }
         catch (Exception e) when (e is InvalidCastException or OverflowException or Newtonsoft.Json.JsonException)
@@ -81,6 +83,7 @@ internal sealed class Arguments
             ValidationErrorKind.IntegerExpected or ValidationErrorKind.NumberExpected => $"The argument '{name}' must be a whole number.",
             ValidationErrorKind.BooleanExpected => $"The argument '{name}' must be true or false.",
             ValidationErrorKind.ArrayExpected => $"The argument '{name}' must be a list.",
+            ValidationErrorKind.StringTooShort when error.Schema.MinLength == 1 => $"The argument '{name}' must not be empty.",
             ValidationErrorKind.StringTooShort => Limit($"The argument '{name}' must have at least {error.Schema.MinLength} characters."),
             ValidationErrorKind.StringTooLong => Limit($"The argument '{name}' must have at most {error.Schema.MaxLength} characters."),
             ValidationErrorKind.NumberTooSmall => Limit($"The argument '{name}' must be at least {error.Schema.Minimum}."),

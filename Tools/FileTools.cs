@@ -12,7 +12,7 @@ namespace McpFilesServer.Tools;
 /// <summary>Files of a project as an assistant sees them. Paths are relative to the project and separated by <c>/</c>.</summary>
 internal sealed class FileTools(Projects projects, Files files, Caller caller)
 {
-    private const string FilePath = "The file's path in the project, such as notes/plan.md.";
+    private const string FilePath = "The file's path in the project, such as plan.md.";
 
     [McpServerTool(Name = "list_directory", Title = "List a directory", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesRead)]

@@ -13,7 +13,7 @@ internal sealed class ProjectTools(Projects projects, Caller caller)
 
     [McpServerTool(Name = "list_projects", Title = "List projects", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsRead)]
-    [Description("Lists the projects that the user is a member of, with his role in each.")]
+    [Description("Lists the projects that the user is a member of, with their role in each.")]
     public async Task<ProjectList> ListAsync(CancellationToken cancellationToken)
     {
         var found = await projects.ListAsync(caller, MaxListed + 1, cancellationToken);

@@ -79,7 +79,7 @@ internal static class ToolsSetup
             catch (Exception e) when (e is not (OperationCanceledException or McpProtocolException or InputRequiredException))
             {
                 var id = System.Diagnostics.Activity.Current?.TraceId.ToString() ?? "none";
-                request.Services!.GetRequiredService<ILogger<ProjectTools>>().LogError(e, "The tool {Tool} failed ({Id})", request.Params!.Name, id);
+                request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!).LogError(e, "The tool {Tool} failed ({Id})", request.Params!.Name, id);
                 return Failed($"The server could not do this. If it goes on, tell the operator the id {id}.");
             }
         };

@@ -39,7 +39,10 @@ internal sealed class Keys
         }
         else
         {
-            Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            // The folder above too, when it is made here: the mode is that of the last one only.
+            const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+            Directory.CreateDirectory(Path.GetDirectoryName(directory)!, OwnerOnly);
+            Directory.CreateDirectory(directory, OwnerOnly);
         }
 
         return new Keys(directory);

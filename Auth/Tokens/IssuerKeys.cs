@@ -42,7 +42,7 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
             return keys.Configuration;
         }
 
-        var fetch = FetchOnce(forUnknownKey: false);
+        var fetch = FetchOnce(null);
         if (_keys is { } old && now - old.Fetched < Stale)
         {
             return old.Configuration;
@@ -61,7 +61,7 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
         // The second round is for one who joined a fetch that had begun before the issuer published his key.
         for (var round = 0; round < 2 && !_keys!.Ids.Contains(kid); round++)
         {
-            await FetchOnce(forUnknownKey: true).WaitAsync(cancel);
+            await FetchOnce(kid).WaitAsync(cancel);
             if (_failure is { } failure && !_keys.Ids.Contains(kid))
             {
                 throw new IssuerUnavailableException($"The issuer {issuer.Authority} cannot be reached.", failure);
@@ -76,12 +76,13 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
     {
     }
 
-    /// <summary>One fetch at a time, and none during a pause.</summary>
-    private Task FetchOnce(bool forUnknownKey)
+    /// <summary>One fetch at a time, none during a pause, and none for a key that the last one has brought while its asker was on the way here.</summary>
+    private Task FetchOnce(string? unknownKey)
     {
         lock (_gate)
         {
-            return !_fetch.IsCompleted || time.GetUtcNow() < _notBefore ? _fetch : _fetch = FetchAsync(forUnknownKey);
+            return !_fetch.IsCompleted || time.GetUtcNow() < _notBefore || (unknownKey is not null && _keys?.Ids.Contains(unknownKey) == true)
+                ? _fetch : _fetch = FetchAsync(unknownKey is not null);
         }
     }
 

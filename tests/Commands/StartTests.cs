@@ -14,7 +14,13 @@ public sealed class StartTests : IDisposable
     [InlineData("Mcp__Resourse", "http://localhost:5080/mcp", "Mcp: unknown setting Resourse. Correct its name, or remove it.")]
     [InlineData("Mcp__Resource", "localhost", "Mcp:Resource must be the absolute URL that clients use for this server, such as https://files.example.com/mcp.")]
     [InlineData("Mcp__Resource", "http://localhost:5080/mcp/", "Mcp:Resource 'http://localhost:5080/mcp/' must be in canonical form: lower-case host, no default port, a path, no trailing slash, query or fragment.")]
-    [InlineData("Mcp__MaxRequestBytes", "lots", "Mcp: the value of Mcp:MaxRequestBytes has the wrong form. Correct it.")]
+    [InlineData("Mcp__MaxRequestBytes", "lots", "Mcp: Mcp:MaxRequestBytes must be a whole number. Correct it.")]
+    [InlineData("Auth__Issuers__0__Autority", "x", "Auth: unknown setting Autority. Correct its name, or remove it.")]
+    [InlineData("Auth__ClockSkew", "soon", "Auth: Auth:ClockSkew must be a time as hh:mm:ss. Correct it.")]
+    [InlineData("Storage__Directory", "", "Storage:Directory must name a folder.")]
+    [InlineData("Storage__Directory", "/etc/hostname", null)]
+    [InlineData("Urls", "nonsense", null)]
+    [InlineData("Logging__LogLevel__Default", "Nope", null)]
     [InlineData("Files__Root", "no/such/folder", "Files:Root 'no/such/folder' does not exist. Create the folder, or remove the setting.")]
     [InlineData("Auth__Issuers__0__MaxTokenLifetime", "24:00:00", "Auth:Issuers:0:MaxTokenLifetime must be more than zero and at most 01:30:00.")]
     [InlineData("Auth__Issuers__0__Authority", "http://idp.example.com/", "Auth:Issuers:0:Authority 'http://idp.example.com/' must be https (plain http is for a loopback address in Development).")]
@@ -23,7 +29,7 @@ public sealed class StartTests : IDisposable
     [InlineData("Dev__Colour", "blue", null)]
     public async Task A_setting_that_is_wrong_stops_the_start_with_one_line(string key, string value, string? line)
     {
-        var (exitCode, _, error) = await ServerProcess.RunAsync([], ("Storage__Directory", _storage), (key, value));
+        var (exitCode, _, error) = await ServerProcess.RunAsync([], ("Storage__Directory", _storage), ("Dev__Url", $"http://localhost:{Server.FreePort()}"), (key, value));
 
         Assert.Equal(1, exitCode);
         var said = Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -32,8 +38,9 @@ public sealed class StartTests : IDisposable
             Assert.Equal(line, said);
         }
 
-        Assert.Contains(key.Split("__")[0], said, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(Path.Combine(_storage, "projects")));
+        Assert.Contains(key.Split("__")[^1] is "Default" or "Urls" ? value : key.Split("__")[0], said, StringComparison.Ordinal);
+        // Kestrel reads Urls when everything else is up.
+        Assert.False(key != "Urls" && Directory.Exists(Path.Combine(_storage, "projects")));
     }
 
     [Fact]
@@ -74,6 +81,19 @@ public sealed class StartTests : IDisposable
 
         Assert.Equal(1, exitCode);
         Assert.Contains("Auth:Issuers:0:Authority is missing", error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("serve")]
+    [InlineData("tokn")]
+    [InlineData("--help")]
+    public async Task An_unknown_command_is_told_the_ones_there_are(string command)
+    {
+        var (exitCode, output, error) = await ServerProcess.RunAsync([command], ("Storage__Directory", _storage));
+
+        Assert.Equal((2, ""), (exitCode, output));
+        Assert.Contains("check", error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_storage));
     }
 
     [Theory]

@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json;
 using McpFilesServer.Dev;
 using Microsoft.AspNetCore.Builder;
@@ -51,13 +50,7 @@ internal sealed class DevServer : IAsyncDisposable
 
     public IConfiguration Configuration => _app.Configuration;
 
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
+    public static int FreePort() => Host.Server.FreePort();
 
     public static async Task<DevServer> StartAsync(string? url = null, string? directory = null, bool keepDirectory = false, params (string Key, string Value)[] settings)
     {

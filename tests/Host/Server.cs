@@ -24,6 +24,7 @@ namespace McpFilesServer.Tests.Host;
 [SuppressMessage("Design", "CA1001", Justification = "DisposeAsync disposes the factory.")]
 public sealed class Server : IAsyncLifetime
 {
+    private static int s_lastPort = Environment.ProcessId * 97 % 12_000;
     private readonly Factory _factory;
 
     public Server()
@@ -61,11 +62,23 @@ public sealed class Server : IAsyncLifetime
 
     internal Tokens Tokens { get; }
 
+    /// <summary>A port that nobody has, from below the range that the system gives out by itself, so that nobody gets it in between.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = 20_000 + (Interlocked.Increment(ref s_lastPort) % 12_000);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody has it: the next one.
+            }
+        }
     }
 
     /// <summary>A server of a test's own.</summary>

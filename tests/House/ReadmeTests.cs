@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
+using McpFilesServer.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
@@ -20,6 +21,18 @@ public sealed partial class ReadmeTests(Server server)
             .Select(operation => (operation.Target!, string.Join(' ', operation.Scopes))).Order();
 
         Assert.Equal(served, documented);
+    }
+
+    [Fact]
+    public async Task The_tool_that_it_shows_compiles_as_printed_and_works()
+    {
+        var printed = Readme[(Readme.IndexOf("```csharp\n", StringComparison.Ordinal) + "```csharp\n".Length)..];
+        Assert.Equal(await File.ReadAllTextAsync(Path.Combine(ServerProcess.RepositoryRoot, "tests", "House", "NoteTools.cs")), printed[..printed.IndexOf("```", StringComparison.Ordinal)]);
+
+        await using var own = await Server.StartAsync(services => services.AddMcpServer().With<NoteTools>());
+        var written = await own.CallAsync(await own.Tokens.OfAsync("alice", "files:write"), "add_note", new { project = "welcome", text = "buy milk" });
+
+        Assert.Equal(8, written.Structured.GetProperty("size").GetInt32());
     }
 
     [Fact]

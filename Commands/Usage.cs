@@ -1,0 +1,22 @@
+namespace McpFilesServer.Commands;
+
+/// <summary>What an operator can type. Nothing typed means: serve.</summary>
+internal static class Usage
+{
+    private const string Text =
+        """
+        usage: dotnet run                            serves
+               dotnet run -- check                   says what is configured, and what is unsafe about it
+               dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
+               settings can follow, such as --Storage:Directory=/srv/files
+        """;
+
+    /// <summary>Whether something was typed that is no command and no setting.</summary>
+    public static bool IsAskedFor(string[] args) => args is [var word, ..] && (!word.StartsWith('-') || word is "-h" or "--help" or "-?");
+
+    public static async Task<int> ShowAsync()
+    {
+        await Console.Error.WriteLineAsync(Text);
+        return 2;
+    }
+}

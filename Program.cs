@@ -35,11 +35,6 @@ try
     }
 #endif
 
-    if (args is [CheckCommand.Name, ..])
-    {
-        return CheckCommand.Run(builder, Console.Out);
-    }
-
     builder.RequireSafeSettings();
     builder.ListenOnLoopback();
     builder.AddAuth();
@@ -51,17 +46,25 @@ try
 
     await using var app = builder.Build();
 
-    // The way of a request: uniform errors, door (host, size, origin), token, gateway, SDK, arguments, tool.
+    // The way of a request: uniform errors, door (host, size, origin), token and gateway, SDK, arguments, tool.
     app.UseDoor();
-    app.UseAuthentication();
     app.UseAuthorization();
     app.MapTools().RequireGateway(app.Services);
     app.MapResourceMetadata();
     app.MapFrontPage();
     app.MapHealth();
 
+    if (args is [CheckCommand.Name, ..])
+    {
+        return CheckCommand.Describe(app, Console.Out);
+    }
+
     await app.RunAsync();
     return 0;
+}
+catch (SettingsException e) when (args is [CheckCommand.Name, ..])
+{
+    return CheckCommand.Refuse(e, Console.Out);
 }
 catch (Exception e) when (StartFailure.Explain(e) is { } line)
 {

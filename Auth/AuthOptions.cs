@@ -39,7 +39,8 @@ internal sealed class AuthOptions : ISettings
             }
         }
 
-        foreach (var twice in Issuers.GroupBy(issuer => issuer.Authority).Where(group => group.Count() > 1))
+        foreach (var twice in Issuers.Where(issuer => Uri.TryCreate(issuer.Authority, UriKind.Absolute, out _))
+            .SelectMany(issuer => issuer.IssuerNames).GroupBy(name => name, StringComparer.Ordinal).Where(group => group.Count() > 1))
         {
             yield return $"Auth:Issuers has '{twice.Key}' more than once. Each issuer stands there once.";
         }

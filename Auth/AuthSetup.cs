@@ -24,7 +24,7 @@ internal static class AuthSetup
         builder.Services.AddCors(options => Door.Cors(options, mcp));
         AddGateway(builder.Services);
         var schemes = AddTokens(builder, auth, mcp);
-        if (!string.IsNullOrEmpty(builder.Configuration[$"{Exchange.Scheme}:ClientId"]))
+        if (Exchange.IsConfiguredIn(builder.Configuration))
         {
             AddExchange(schemes, builder.Configuration.GetSection(Exchange.Scheme));
         }
@@ -46,11 +46,14 @@ internal static class AuthSetup
             .AddScoped<IDownstreamToken>(Decision.Current);
     }
 
-    /// <summary>A scheme for each issuer, with its own keys, and one before them that finds out whose the token is.</summary>
+    /// <summary>
+    /// A scheme for each issuer, with its own keys, and one before them that finds out whose the token is. None is the default: tokens are looked at
+    /// where the gateway stands, and nowhere else can they make work.
+    /// </summary>
     private static AuthenticationBuilder AddTokens(WebApplicationBuilder builder, AuthOptions auth, McpOptions mcp)
     {
         var services = builder.Services;
-        var schemes = services.AddAuthentication(JwtBearerDefaults.AuthenticationScheme)
+        var schemes = services.AddAuthentication()
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));
         KeyDocuments.Configure(services);
         for (var i = 0; i < auth.Issuers.Count; i++)
@@ -102,15 +105,12 @@ internal static class AuthSetup
     }
 
     /// <summary>Puts the gateway before an endpoint, and refuses to start when something behind it has not declared what it takes.</summary>
+    /// <exception cref="SettingsException">Something has not.</exception>
     public static void RequireGateway(this IEndpointConventionBuilder endpoint, IServiceProvider services)
     {
-        var exchange = services.GetRequiredService<Exchange>();
-        foreach (var downstream in services.GetRequiredService<Surface>().Operations.Select(operation => operation.Downstream).OfType<DownstreamAttribute>())
-        {
-            _ = downstream.Scopes.Select(scope => exchange.FullName(downstream.Resource, scope)).ToList();
-        }
-
-        if (exchange.IsConfigured)
+        // Made now, both refuse what is not declared.
+        _ = services.GetRequiredService<Surface>();
+        if (services.GetRequiredService<Exchange>().IsConfigured)
         {
             // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.
             _ = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(Exchange.Scheme);

@@ -17,28 +17,46 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
 
     public async Task InvokeAsync(HttpContext context)
     {
-        var request = context.Request;
-        var refusal = !_hosts.Contains(request.Host.Value?.ToLowerInvariant() ?? "") ? Refusal.HostNotAllowed
-            // Refused, not redirected: the token has been read by whoever listens, and a redirect would teach the client to go on like this.
-            : _httpsOnly && !request.IsHttps && !request.Path.StartsWithSegments("/health", StringComparison.Ordinal) ? Refusal.NotHttps
-            : request.ContentLength > mcp.MaxRequestBytes ? Refusal.TooLarge
-            // Absent from anything but a browser; `null` is an origin like any other here (MCP transports, "Security Warning").
-            : request.Headers.Origin.Any(origin => !_origins.Contains(origin ?? "")) ? Refusal.OriginNotAllowed
-            : IsAmbiguous(request.Headers) ? Refusal.BadFraming
-            : null;
-        if (refusal is not null)
-        {
-            await audit.RecordAsync(AuditRecord.Of(context, surface.PolicyVersion, null, null, null, refusal), context.RequestAborted);
-            await answers.WriteAsync(context, refusal);
-            return;
-        }
-
         var headers = context.Response.Headers;
         headers.XContentTypeOptions = "nosniff";
         headers.XFrameOptions = "DENY";
         headers.ContentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'";
         headers["Referrer-Policy"] = "no-referrer";
-        await next(context);
+        if (Fault(context.Request) is not { } refusal)
+        {
+            await next(context);
+            return;
+        }
+
+        await audit.RecordAsync(AuditRecord.Of(context, surface.PolicyVersion, null, null, null, refusal), context.RequestAborted);
+        await answers.WriteAsync(context, refusal);
+    }
+
+    private Refusal? Fault(HttpRequest request)
+    {
+        if (!_hosts.Contains(request.Host.Value?.ToLowerInvariant() ?? ""))
+        {
+            return Refusal.HostNotAllowed;
+        }
+
+        // Refused, not redirected: the token has been read by whoever listens, and a redirect would teach the client to go on like this.
+        if (_httpsOnly && !request.IsHttps && request.Path.Value is not (Health.Live or Health.Ready))
+        {
+            return Refusal.NotHttps;
+        }
+
+        if (request.ContentLength > mcp.MaxRequestBytes)
+        {
+            return Refusal.TooLarge;
+        }
+
+        // Absent from anything but a browser; `null` is an origin like any other here (MCP transports, "Security Warning").
+        if (request.Headers.Origin.Any(origin => !_origins.Contains(origin ?? "")))
+        {
+            return Refusal.OriginNotAllowed;
+        }
+
+        return IsAmbiguous(request.Headers) ? Refusal.BadFraming : null;
     }
 
     /// <summary>

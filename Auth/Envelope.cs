@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 
 namespace McpFilesServer.Auth;
@@ -14,18 +14,6 @@ internal sealed class Envelope : IDisposable
 {
     /// <summary>The longest id of a request that is echoed, in characters.</summary>
     private const int MaxIdLength = 256;
-
-    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 32 };
-
-    /// <summary>The member names that mean something to the SDK, anywhere outside <c>arguments</c>. It compares them without regard to case.</summary>
-    private static readonly HashSet<string> KnownNames = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "jsonrpc", "id", "method", "params", "result", "error",
-        "name", "arguments", "uri", "cursor", "_meta", "ref", "argument", "context", "type", "value",
-        "protocolVersion", "capabilities", "clientInfo", "notifications", "resourceSubscriptions",
-        "inputResponses", "requestState", "requestId", "progressToken", "level", "action", "content",
-        MetaKeys.ProtocolVersion, MetaKeys.ClientInfo, MetaKeys.ClientCapabilities, MetaKeys.LogLevel, MetaKeys.SubscriptionId,
-    };
 
     private readonly JsonDocument _document;
 
@@ -70,20 +58,8 @@ internal sealed class Envelope : IDisposable
     /// <returns>The message; or null and the refusal.</returns>
     public static Envelope? Read(ReadOnlyMemory<byte> body, out Refusal? refusal)
     {
-        JsonDocument document;
-        try
+        if (StrictJson.Parse(body) is not { } document)
         {
-            // Broken UTF-8 is caught here: JsonDocument looks at a text only when it is asked for.
-            _ = new UTF8Encoding(false, throwOnInvalidBytes: true).GetCharCount(body.Span);
-            document = JsonDocument.Parse(body, Strict);
-            if (body.Span.IndexOf("\\ud"u8) >= 0 || body.Span.IndexOf("\\uD"u8) >= 0)
-            {
-                RequireText(document.RootElement);
-            }
-        }
-        catch (Exception e) when (e is JsonException or ArgumentException or InvalidOperationException)
-        {
-            // Which of the two it was is not worth a second parse: not JSON as this server reads it.
             refusal = Refusal.NotJson;
             return null;
         }
@@ -108,7 +84,7 @@ internal sealed class Envelope : IDisposable
             return null;
         }
 
-        if (Ambiguous(root))
+        if (StrictJson.HasVariants(root))
         {
             refusal = Refusal.NotJsonRpc("A member name of the message is a variant of one that the protocol defines. Names are compared exactly.");
             return null;
@@ -132,11 +108,12 @@ internal sealed class Envelope : IDisposable
         var method = Text(root, "method");
         if (MistypedParam(parameters, method) is { } mistyped)
         {
-            refusal = Refusal.InvalidParams($"params.{mistyped} is missing, or has the wrong type.") with { Id = echoed };
+            refusal = Refusal.InvalidParams($"The params are missing something or have a wrong type: {mistyped}.") with { Id = echoed };
             return null;
         }
 
-        if (root.TryGetProperty("method", out _) ? method is null : !hasId || !(root.TryGetProperty("result", out _) || root.TryGetProperty("error", out _)))
+        var isAnswer = hasId && !root.TryGetProperty("method", out _) && (root.TryGetProperty("result", out _) || root.TryGetProperty("error", out _));
+        if (method is null && !isAnswer)
         {
             refusal = Refusal.NotJsonRpc("The message must have a method that is a string.") with { Id = echoed };
             return null;
@@ -149,6 +126,12 @@ internal sealed class Envelope : IDisposable
     /// <summary>What the decision rests on must be there and of its type. Nothing is taken for something else.</summary>
     private static string? MistypedParam(JsonElement parameters, string? method)
     {
+        // The SDK reads these outside of its own error handling, so they are read here as it will read them.
+        if (method == RequestMethods.Initialize && !Reads<InitializeRequestParams>(parameters))
+        {
+            return "protocolVersion, capabilities, clientInfo";
+        }
+
         var target = TargetName(method);
         if (target is not null && Text(parameters, target) is null)
         {
@@ -159,6 +142,18 @@ internal sealed class Envelope : IDisposable
             && arguments.ValueKind != JsonValueKind.Object ? "arguments" : null;
     }
 
+    private static bool Reads<T>(JsonElement parameters)
+    {
+        try
+        {
+            return parameters.ValueKind == JsonValueKind.Object && parameters.Deserialize<T>(McpJsonUtilities.DefaultOptions) is not null;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The param that says which tool, prompt or resource is meant.</summary>
     private static string? TargetName(string? method) => method switch
     {
@@ -167,70 +162,12 @@ internal sealed class Envelope : IDisposable
         _ => null,
     };
 
-    /// <summary>An escaped half of a surrogate pair (`\ud800`) is valid JSON grammar and no text. Only bodies that have such an escape are looked through.</summary>
-    private static void RequireText(JsonElement element)
-    {
-        switch (element.ValueKind)
-        {
-            case JsonValueKind.String:
-                _ = element.GetString();
-                break;
-            case JsonValueKind.Array:
-                foreach (var item in element.EnumerateArray())
-                {
-                    RequireText(item);
-                }
-
-                break;
-            case JsonValueKind.Object:
-                foreach (var member in element.EnumerateObject())
-                {
-                    _ = member.Name;
-                    RequireText(member.Value);
-                }
-
-                break;
-            default:
-                break;
-        }
-    }
-
     private static bool IsId(JsonElement id) => id.ValueKind switch
     {
         JsonValueKind.String => id.GetString()!.Length <= MaxIdLength,
         JsonValueKind.Number => id.TryGetInt64(out _) && id.GetRawText().AsSpan().IndexOfAny('.', 'e', 'E') < 0,
         _ => false,
     };
-
-    /// <summary>Whether a name at some depth is one that the protocol defines, but not exactly. What the caller puts into <c>arguments</c> is his own.</summary>
-    private static bool Ambiguous(JsonElement element)
-    {
-        if (element.ValueKind == JsonValueKind.Array)
-        {
-            return element.EnumerateArray().Any(Ambiguous);
-        }
-
-        if (element.ValueKind != JsonValueKind.Object)
-        {
-            return false;
-        }
-
-        foreach (var member in element.EnumerateObject())
-        {
-            // Names of the protocol are ASCII; one that is not can only be there to look like another, as `paramſ` with a long s does.
-            if (!Ascii.IsValid(member.Name) || (KnownNames.TryGetValue(member.Name, out var known) && known != member.Name))
-            {
-                return true;
-            }
-
-            if (member.Name != "arguments" && Ambiguous(member.Value))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 
     private static string? Text(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Security.Claims;
 using Microsoft.Identity.Client;
 using Microsoft.Identity.Client.Extensibility;
@@ -9,7 +10,7 @@ namespace McpFilesServer.Auth;
 /// Exchanges the caller's token On-Behalf-Of him for one of a downstream API, with just the scopes that the operation declared. One
 /// exchange for each call, nothing kept. It has no other identity to fall back to: without a caller's token there is no token.
 /// </summary>
-internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, McpOptions mcp, ILogger<Exchange> log)
+internal sealed class Exchange
 {
     /// <summary>The scheme of Microsoft.Identity.Web that holds the settings of section <c>Obo</c>. It validates nothing.</summary>
     public const string Scheme = "Obo";
@@ -21,8 +22,25 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
 
     private const string TryAgain = "The downstream service could not be reached on your behalf. Try again in a minute.";
 
+    private readonly AuthOptions _auth;
+    private readonly McpOptions _mcp;
+    private readonly ILogger<Exchange> _log;
+    private readonly FrozenDictionary<Operation, string[]> _scopes;
+
+    /// <exception cref="SettingsException">An operation declares a downstream scope that the settings do not list.</exception>
+    public Exchange(Surface surface, IConfiguration configuration, AuthOptions auth, McpOptions mcp, ILogger<Exchange> log)
+    {
+        (_auth, _mcp, _log) = (auth, mcp, log);
+        _scopes = surface.Operations.Where(operation => operation.Downstream is not null).ToFrozenDictionary(
+            operation => operation,
+            operation => operation.Downstream!.Scopes.Select(scope => FullName(configuration, operation.Downstream.Resource, scope)).ToArray());
+        IsConfigured = IsConfiguredIn(configuration);
+    }
+
     /// <summary>Whether there is an issuer to exchange at. Without one, tools that declare a downstream API say so; nothing else happens in their place.</summary>
-    public bool IsConfigured => !string.IsNullOrEmpty(configuration[$"{Scheme}:ClientId"]);
+    public bool IsConfigured { get; }
+
+    public static bool IsConfiguredIn(IConfiguration configuration) => !string.IsNullOrEmpty(configuration[$"{Scheme}:ClientId"]);
 
     /// <summary>Puts the downstream token into the decision; or the fault that the tool's answer will be.</summary>
     /// <returns>A refusal when the client can do something about it: the issuer wants the person to sign in again, with claims.</returns>
@@ -30,31 +48,29 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
     {
         if (!IsConfigured)
         {
-            log.LogError("{Operation} needs a token exchange, and section Obo is not configured", decision.Operation.Target);
+            _log.LogError("{Operation} needs a token exchange, and section Obo is not configured", decision.Operation.Target);
             decision.ExchangeFault = NotSetUp;
             return null;
         }
 
-        var downstream = decision.Operation.Downstream!;
-        var scopes = downstream.Scopes.Select(scope => FullName(downstream.Resource, scope)).ToList();
         try
         {
-            decision.DownstreamToken = await AcquireAsync(http, scopes, cancellationToken);
+            decision.DownstreamToken = await AcquireAsync(http, _scopes[decision.Operation], cancellationToken);
         }
         catch (MicrosoftIdentityWebChallengeUserException e) when (e.MsalUiRequiredException.Claims is { Length: > 0 and <= 8192 } claims)
         {
-            return Refusal.ClaimsNeeded(auth.Prefixed(mcp.BaselineScopes, decision.Caller.Issuer), claims);
+            return Refusal.ClaimsNeeded(_auth.Prefixed(_mcp.BaselineScopes, decision.Caller.Issuer), claims);
         }
         catch (Exception e) when (e is MicrosoftIdentityWebChallengeUserException or MsalException or HttpRequestException or ExchangeRefusedException)
         {
-            log.LogWarning("The exchange for {Operation} failed: {Error}", decision.Operation.Target, (e.InnerException as MsalException ?? e as MsalException)?.ErrorCode ?? e.Message);
+            _log.LogWarning("The exchange for {Operation} failed: {Error}", decision.Operation.Target, (e.InnerException as MsalException ?? e as MsalException)?.ErrorCode ?? e.Message);
             decision.ExchangeFault = TryAgain;
         }
 
         return null;
     }
 
-    private async Task<string> AcquireAsync(HttpContext http, List<string> scopes, CancellationToken cancellationToken)
+    private static async Task<string> AcquireAsync(HttpContext http, string[] scopes, CancellationToken cancellationToken)
     {
         var acquisition = http.RequestServices.GetRequiredService<ITokenAcquisition>();
         var result = await acquisition.GetAuthenticationResultForUserAsync(
@@ -63,17 +79,16 @@ internal sealed class Exchange(IConfiguration configuration, AuthOptions auth, M
             user: new ClaimsPrincipal(http.User.Identity!),
             tokenAcquisitionOptions: new TokenAcquisitionOptions { CancellationToken = cancellationToken });
         var time = http.RequestServices.GetRequiredService<TimeProvider>();
-        if (result.ExpiresOn > time.GetUtcNow() + MaxLifetime + auth.ClockSkew)
-        {
-            throw new ExchangeRefusedException("token_lives_too_long");
-        }
-
-        return result.AccessToken;
+        return result.TokenType != "Bearer" ? throw new ExchangeRefusedException("token_of_another_type")
+            : result.Scopes.Except(scopes, StringComparer.Ordinal).Any() ? throw new ExchangeRefusedException("token_scopes_wider")
+            // A second for the way here: the library counts from when the answer arrived.
+            : result.ExpiresOn > time.GetUtcNow() + MaxLifetime + TimeSpan.FromSeconds(1) ? throw new ExchangeRefusedException("token_lives_too_long")
+            : result.AccessToken;
     }
 
     /// <summary>A declared scope as the issuer knows it: the one entry of the downstream API's <c>Scopes</c> setting that ends with it.</summary>
-    /// <exception cref="SettingsException">The setting does not list it. Checked at start for every operation.</exception>
-    public string FullName(string resource, string scope)
+    /// <exception cref="SettingsException">The setting does not list it.</exception>
+    private static string FullName(IConfiguration configuration, string resource, string scope)
     {
         var allowed = configuration.GetSection($"{resource}:Scopes").Get<string[]>() ?? [];
         return allowed.FirstOrDefault(name => name == scope || name.EndsWith($"/{scope}", StringComparison.Ordinal))

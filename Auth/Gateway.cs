@@ -57,13 +57,19 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
 
         var decision = new Decision(caller!, operation!, message!);
         http.Features.Set(decision);
-        if (operation!.Downstream is null || await exchange.ForAsync(decision, http, deadline.Token) is not { } needed)
+        return operation!.Downstream is null ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+    }
+
+    private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
+    {
+        var needed = await exchange.ForAsync(decision, http, cancellationToken);
+        if (needed is not null || decision.ExchangeFault is not null)
         {
-            return null;
+            record = record with { Kind = "exchange", Decision = needed?.Decision ?? "error", Reason = needed?.Reason ?? "exchange_failed" };
+            await audit.RecordAsync(record, cancellationToken);
         }
 
-        await audit.RecordAsync(record with { Kind = "exchange", Decision = needed.Decision, Reason = needed.Reason }, deadline.Token);
-        return needed with { Id = message!.Id };
+        return needed is null ? null : needed with { Id = decision.Message.Id };
     }
 
     private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch
@@ -96,7 +102,8 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
 
         if (surface.Find(message, legacy, out refusal) is not { } operation)
         {
-            return (null, refusal ?? Refusal.Unavailable);
+            // A notification has nobody to answer to (JSON-RPC 2.0 §4.1), also when it is of nothing.
+            return (null, message.IsNotification ? Refusal.NotCarriedOut : refusal ?? Refusal.Unavailable);
         }
 
         var notifies = operation.Method.StartsWith("notifications/", StringComparison.Ordinal);

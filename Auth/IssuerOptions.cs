@@ -68,6 +68,11 @@ internal sealed class IssuerOptions
             yield return $"{name}:MaxTokenLifetime must be more than zero and at most 01:30:00.";
         }
 
+        if (ScopePrefix.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\'))
+        {
+            yield return $"{name}:ScopePrefix '{ScopePrefix}' has a character that no scope can have (RFC 6749 §3.3).";
+        }
+
         if (Audience is not null && (string.IsNullOrWhiteSpace(Audience) || Audience.Contains('*', StringComparison.Ordinal)))
         {
             yield return $"{name}:Audience '{Audience}' must be one exact audience. Remove it to use Mcp:Resource.";

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace McpFilesServer.Auth;
 
@@ -44,7 +45,7 @@ internal sealed class McpOptions : ISettings
     public IEnumerable<string> Hosts(IHostEnvironment environment)
     {
         var resource = new Uri(Resource);
-        string[] names = environment.IsDevelopment() && resource.IsLoopback ? ["localhost", "127.0.0.1", "[::1]"] : [resource.Host];
+        string[] names = environment.IsDevelopment() && resource.IsLoopback ? ["localhost", "127.0.0.1", "[::1]"] : [resource.IdnHost];
         return names.Select(name => resource.IsDefaultPort ? name : $"{name}:{resource.Port}").Concat(AllowedHosts);
     }
 
@@ -60,6 +61,11 @@ internal sealed class McpOptions : ISettings
         else if (Resource != $"{resource.Scheme}://{resource.Authority}{resource.AbsolutePath}" || Resource.EndsWith('/'))
         {
             yield return $"Mcp:Resource '{Resource}' must be in canonical form: lower-case host, no default port, a path, no trailing slash, query or fragment.";
+        }
+        else if (((string[])["/health", "/.well-known"]).Any(taken => resource.AbsolutePath == taken || resource.AbsolutePath.StartsWith($"{taken}/", StringComparison.Ordinal))
+            || resource.AbsolutePath.Any(c => c is '%' or '{' or '}'))
+        {
+            yield return $"Mcp:Resource '{Resource}' must have a plain path of its own, such as /mcp.";
         }
         else if (resource.Scheme != "https" && !(environment.IsDevelopment() && resource.IsLoopback))
         {
@@ -79,9 +85,9 @@ internal sealed class McpOptions : ISettings
             yield return $"Mcp:AllowedOrigins has '{badOrigin}', which is no exact https origin such as https://chat.example.com.";
         }
 
-        if (KnownProxies.FirstOrDefault(proxy => !(IPAddress.TryParse(proxy, out _) || (IPNetwork.TryParse(proxy, out var network) && network.PrefixLength >= 8))) is { } badProxy)
+        if (KnownProxies.FirstOrDefault(proxy => !(IPAddress.TryParse(proxy, out _) || (IPNetwork.TryParse(proxy, out var network) && network.PrefixLength >= (network.BaseAddress.AddressFamily == AddressFamily.InterNetwork ? 8 : 32)))) is { } badProxy)
         {
-            yield return $"Mcp:KnownProxies has '{badProxy}', which is no address and no network of /8 or smaller. Name the reverse proxies, and nobody else.";
+            yield return $"Mcp:KnownProxies has '{badProxy}', which is no address and no network of /8 (IPv6: /32) or smaller. Name the reverse proxies, and nobody else.";
         }
     }
 

@@ -71,7 +71,7 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     public static readonly Refusal NotJson = new(400, -32700, "The body is not valid JSON: UTF-8, no duplicate members, no comments, at most 32 levels deep.", "malformed_json");
 
-    public static readonly Refusal NotUtf8 = new(415, -32600, "The body must be application/json in UTF-8, without content encoding.", "unsupported_media_type");
+    public static readonly Refusal WrongMediaType = new(415, -32600, "The body must be application/json in UTF-8, without content encoding.", "unsupported_media_type");
 
     public static readonly Refusal NotAcceptable = new(406, -32600, "The client must accept both application/json and text/event-stream.", "not_acceptable");
 
@@ -96,8 +96,7 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     {
         "tools/call" => "There is no tool of this name.",
         "prompts/get" => "There is no prompt of this name.",
-        "resources/read" => "There is no such resource.",
-        _ => "There is no such prompt or resource.",
+        _ => "There is no such resource.",
     }, "unknown_target");
 
     /// <summary>A call that was sent as a notification, without an id: accepted by HTTP, carried out by nobody (JSON-RPC 2.0 §4.1).</summary>
@@ -109,8 +108,6 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     public static readonly Refusal Unavailable =
         new(503, 503, "The server cannot decide on requests at the moment. Try again in a few seconds.", "unavailable") { RetryAfter = 5 };
-
-    public static readonly Refusal Undecided = new(500, -32603, "The server refused a request that was not decided on.", "undecided");
 }
 
 /// <summary>What a client can do about a refusal (RFC 6750 §3, RFC 9728 §5.1).</summary>

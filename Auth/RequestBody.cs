@@ -1,4 +1,3 @@
-using System.Buffers;
 using Microsoft.Net.Http.Headers;
 
 namespace McpFilesServer.Auth;
@@ -13,7 +12,7 @@ internal static class RequestBody
             return (null, refusal);
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(http.Request.ContentLength + 1 ?? 16 * 1024, limit + 1L));
+        var buffer = new byte[(int)Math.Min(http.Request.ContentLength + 1 ?? 16 * 1024, limit + 1L)];
         var length = 0;
         try
         {
@@ -28,10 +27,7 @@ internal static class RequestBody
 
                 if (length == buffer.Length)
                 {
-                    var larger = ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length * 2, limit + 1));
-                    buffer.AsSpan(0, length).CopyTo(larger);
-                    ArrayPool<byte>.Shared.Return(buffer);
-                    buffer = larger;
+                    Array.Resize(ref buffer, Math.Min(buffer.Length * 2, limit + 1));
                 }
             }
         }
@@ -43,7 +39,6 @@ internal static class RequestBody
 
         var message = Envelope.Read(buffer.AsMemory(0, length), out refusal);
         http.Request.Body = new MemoryStream(buffer, 0, length, writable: false);
-        http.Response.OnCompleted(GiveBack, buffer);
         if (message is not null)
         {
             http.Response.RegisterForDispose(message);
@@ -59,18 +54,11 @@ internal static class RequestBody
             || (type.Charset.HasValue && !type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
             || request.Headers.ContentEncoding.Count > 0)
         {
-            return Refusal.NotUtf8;
+            return Refusal.WrongMediaType;
         }
 
         var accept = request.GetTypedHeaders().Accept;
         return accept.Any(range => range.MatchesMediaType("application/json")) && accept.Any(range => range.MatchesMediaType("text/event-stream"))
             ? null : Refusal.NotAcceptable;
-    }
-
-    /// <summary>When the response is done, nobody reads the body any more.</summary>
-    private static Task GiveBack(object buffer)
-    {
-        ArrayPool<byte>.Shared.Return((byte[])buffer);
-        return Task.CompletedTask;
     }
 }

@@ -6,7 +6,7 @@ using ModelContextProtocol.Server;
 namespace McpFilesServer.Auth;
 
 /// <summary>
-/// Inside the SDK's pipeline: lets a message pass only when it is the one that the gateway decided on. It never fires while gateway
+/// Inside the SDK's pipeline: lets a message pass only when it has the id, method and target that the gateway decided on. It never fires while gateway
 /// and SDK read alike; it is there for the day when they do not, or when somebody maps the endpoint without the gateway.
 /// </summary>
 internal static class SecondLock
@@ -16,7 +16,7 @@ internal static class SecondLock
         var decision = context.Server.Services!.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<Decision>();
         if (decision is null || !IsDecided(context.JsonRpcMessage, decision.Message))
         {
-            throw new McpProtocolException(Refusal.Undecided.Message, McpErrorCode.InternalError);
+            throw new McpProtocolException("The server refused a request that was not decided on.", McpErrorCode.InternalError);
         }
 
         return next(context, cancellationToken);

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
-using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
+using System.Text.Json;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
@@ -107,13 +106,11 @@ internal sealed class Surface
 
     private string Version(AuthOptions auth)
     {
-        var policy = new StringBuilder();
-        foreach (var operation in Operations)
+        var policy = JsonSerializer.SerializeToUtf8Bytes(new
         {
-            policy.AppendLine(CultureInfo.InvariantCulture, $"{operation.Method} {operation.Target}: {string.Join(' ', operation.Scopes)}; {operation.Downstream?.Resource} {string.Join(' ', operation.Downstream?.Scopes ?? [])}");
-        }
-
-        policy.AppendJoin(' ', auth.AllowedClients.Order(StringComparer.Ordinal));
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(policy.ToString())))[..16];
+            operations = Operations.Select(operation => new { operation.Method, operation.Target, operation.Scopes, operation.Downstream?.Resource, Downstream = operation.Downstream?.Scopes }),
+            clients = auth.AllowedClients.Order(StringComparer.Ordinal),
+        });
+        return Convert.ToHexStringLower(SHA256.HashData(policy))[..16];
     }
 }

@@ -5,6 +5,9 @@ namespace McpFilesServer.Auth;
 /// <summary>What is unsafe in Production among the settings that belong to no section of ours: those of ASP.NET Core and of Microsoft.Identity.Web.</summary>
 internal static class UnsafeSettings
 {
+    /// <summary>Keys of Microsoft.Identity.Web whose values are secrets themselves, and not the place of one.</summary>
+    private static readonly string[] Secrets = ["ClientSecret", "Password", "Base64EncodedValue"];
+
     private static readonly string[] Sections =
         ["Logging", "AllowedHosts", "Urls", "Kestrel", "HTTP_PORTS", "HTTPS_PORTS", Exchange.Scheme, "Dev", "DetailedErrors"];
 
@@ -18,6 +21,11 @@ internal static class UnsafeSettings
         foreach (var unknown in names.Except([.. Sections, .. known], StringComparer.OrdinalIgnoreCase))
         {
             yield return $"{unknown}: unknown section in a settings file. Correct its name, or remove it.";
+        }
+
+        if (string.Equals(configuration["FORWARDEDHEADERS_ENABLED"], "true", StringComparison.OrdinalIgnoreCase))
+        {
+            yield return "ASPNETCORE_FORWARDEDHEADERS_ENABLED makes the server believe anybody's X-Forwarded headers. Remove it, and name the proxies in Mcp:KnownProxies.";
         }
 
         var obo = configuration.GetSection(Exchange.Scheme);
@@ -55,17 +63,19 @@ internal static class UnsafeSettings
     private static IEnumerable<string> ExchangeProblems(IConfigurationSection obo, List<JsonConfigurationProvider> files)
     {
         if (obo.AsEnumerable().FirstOrDefault(setting => setting.Value is { Length: > 0 }
-            && (setting.Key.EndsWith("ClientSecret", StringComparison.OrdinalIgnoreCase) || setting.Key.EndsWith("Password", StringComparison.OrdinalIgnoreCase))) is { Key: { } secret })
+            && (Secrets.Any(name => setting.Key.EndsWith(name, StringComparison.OrdinalIgnoreCase)))) is { Key: { } secret })
         {
             yield return files.Any(file => file.TryGet(secret, out _))
                 ? $"{secret} is a secret in a settings file. Remove it, and use a certificate or a federated credential in Obo:ClientCredentials."
                 : $"{secret} is a plain secret. Use a certificate or a federated credential in Obo:ClientCredentials.";
         }
 
-        if ((obo["Authority"] ?? obo["Instance"]) is { } authority
-            && (!Uri.TryCreate(authority, UriKind.Absolute, out var uri) || uri.Scheme != "https" || uri.IsLoopback))
+        foreach (var name in (string[])["Authority", "Instance"])
         {
-            yield return $"Obo:Authority '{authority}' must be the https URL of the issuer that exchanges tokens.";
+            if (obo[name] is { } authority && (!Uri.TryCreate(authority, UriKind.Absolute, out var uri) || uri.Scheme != "https" || uri.IsLoopback))
+            {
+                yield return $"Obo:{name} '{authority}' must be the https URL of the issuer that exchanges tokens.";
+            }
         }
     }
 }

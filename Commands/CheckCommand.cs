@@ -11,7 +11,7 @@ internal static class CheckCommand
 {
     public const string Name = "check";
 
-    /// <summary>All problems of all settings. The server starts when there is none.</summary>
+    /// <summary>All problems of all settings.</summary>
     public static IReadOnlyList<string> Problems(WebApplicationBuilder builder) =>
     [
         .. SettingsSetup.Problems<McpOptions>(builder), .. SettingsSetup.Problems<AuthOptions>(builder), .. SettingsSetup.Problems<LimitsOptions>(builder),
@@ -31,18 +31,11 @@ internal static class CheckCommand
         }
     }
 
-    public static int Run(WebApplicationBuilder builder, TextWriter output)
+    /// <summary>Says what keeps the server from starting.</summary>
+    public static int Refuse(SettingsException refused, TextWriter output)
     {
-        var problems = Problems(builder);
-        output.WriteLine($"Environment  {builder.Environment.EnvironmentName}");
-        if (problems.Count == 0)
-        {
-            Describe(builder, output);
-            return 0;
-        }
-
         output.WriteLine("The server does not start with these settings:");
-        foreach (var problem in problems)
+        foreach (var problem in refused.Message.Split(Environment.NewLine))
         {
             output.WriteLine($"  - {problem}");
         }
@@ -50,9 +43,11 @@ internal static class CheckCommand
         return 1;
     }
 
-    private static void Describe(WebApplicationBuilder builder, TextWriter output)
+    /// <summary>Describes a server that is built and would start.</summary>
+    public static int Describe(WebApplication app, TextWriter output)
     {
-        var (mcp, auth, storage) = (builder.AddSettings<McpOptions>(), builder.AddSettings<AuthOptions>(), builder.AddSettings<StorageOptions>());
+        var (mcp, auth, storage) = (app.Services.GetRequiredService<McpOptions>(), app.Services.GetRequiredService<AuthOptions>(), app.Services.GetRequiredService<StorageOptions>());
+        output.WriteLine($"Environment  {app.Environment.EnvironmentName}");
         output.WriteLine($"Resource     {mcp.Resource} (metadata at {mcp.MetadataUri})");
         foreach (var issuer in auth.Issuers)
         {
@@ -60,15 +55,16 @@ internal static class CheckCommand
         }
 
         output.WriteLine($"Clients      {(auth.AllowedClients.Count == 0 ? "any that an issuer vouches for" : string.Join(", ", auth.AllowedClients))}");
-        output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(builder.Environment))}");
+        output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(app.Environment))}");
         output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
-        output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath)}");
-        foreach (var note in WorthKnowing(builder.Environment, mcp, auth))
+        output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");
+        foreach (var note in WorthKnowing(app.Environment, mcp, auth))
         {
             output.WriteLine($"Worth knowing: {note}");
         }
 
         output.WriteLine("Nothing unsafe was found.");
+        return 0;
     }
 
     /// <summary>What is allowed and has a consequence.</summary>

@@ -13,6 +13,9 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
+    /// <summary>How long anybody waits for a record. After that it counts as not written, and what it was to record does not happen.</summary>
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(8);
+
     private const string Insert =
         """
         insert into audit (recorded_at, kind, decision, reason, policy_version, trace_id, address, issuer, subject, client, token_id,
@@ -37,8 +40,8 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     public async Task RecordAsync(AuditRecord record, CancellationToken cancellationToken)
     {
         var pending = new Pending(record, Database.Text(_time.GetUtcNow()), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        await _queue.Writer.WriteAsync(pending, cancellationToken);
-        await pending.Written.Task.WaitAsync(cancellationToken);
+        await _queue.Writer.WriteAsync(pending, cancellationToken).AsTask().WaitAsync(Deadline, cancellationToken);
+        await pending.Written.Task.WaitAsync(Deadline, cancellationToken);
     }
 
     /// <summary>Writes what is still there, then stops.</summary>

@@ -18,6 +18,18 @@ internal sealed class Database
     {
         _file = file;
         _connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
+        if (!OperatingSystem.IsWindows())
+        {
+            // Nobody else's to read; SQLite gives the files beside it the same mode.
+            new FileStream(file, new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.ReadWrite,
+                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+            }).Dispose();
+        }
+
         Migrate(schema);
     }
 

@@ -3,30 +3,6 @@ using System.Text.Json.Serialization;
 
 namespace McpFilesServer.Data;
 
-/// <summary>Section <c>Graph</c>: Microsoft Graph, the downstream API.</summary>
-internal sealed class GraphOptions : ISettings
-{
-    public static string Section => Graph.Resource;
-
-    /// <summary>The versioned root, such as <c>https://graph.microsoft.com/v1.0</c>. Nothing else is ever called.</summary>
-    public string BaseUrl { get; set; } = "https://graph.microsoft.com/v1.0";
-
-    /// <summary>The full names of the scopes that this server may exchange a caller's token for.</summary>
-    public IList<string> Scopes { get; set; } = [];
-
-    /// <summary>Those of Microsoft Graph itself, when none are named.</summary>
-    public static IEnumerable<KeyValuePair<string, string?>> DefaultScopes => ((string[])["User.ReadBasic.All", "Files.Read", "Files.ReadWrite"])
-        .Select((scope, i) => KeyValuePair.Create($"{Section}:{nameof(Scopes)}:{i}", (string?)$"https://graph.microsoft.com/{scope}"));
-
-    public IEnumerable<string> Problems(IHostEnvironment environment)
-    {
-        if (!Uri.TryCreate(BaseUrl, UriKind.Absolute, out var url) || (url.Scheme != "https" && !(environment.IsDevelopment() && url.IsLoopback)))
-        {
-            yield return $"Graph:BaseUrl '{BaseUrl}' must be an https URL (plain http is for a loopback address in Development).";
-        }
-    }
-}
-
 /// <summary>A person in the directory.</summary>
 internal sealed record DirectoryPerson(string Id, string DisplayName, string? Mail = null, string? JobTitle = null);
 
@@ -64,7 +40,7 @@ internal sealed class Graph(HttpClient http, IDownstreamToken token)
             }
 
             var page = await response.Content.ReadFromJsonAsync<Page>(cancellationToken);
-            return [.. (page?.Value ?? []).Where(person => person.Id.Length > 0).Take(MaxPeople)];
+            return [.. (page?.Value ?? []).OfType<DirectoryPerson>().Where(person => person is { Id.Length: > 0, DisplayName: not null }).Take(MaxPeople)];
         }
         catch (Exception e) when (e is HttpRequestException or System.Text.Json.JsonException or TaskCanceledException && !cancellationToken.IsCancellationRequested)
         {
@@ -72,5 +48,5 @@ internal sealed class Graph(HttpClient http, IDownstreamToken token)
         }
     }
 
-    private sealed record Page([property: JsonPropertyName("value")] IReadOnlyList<DirectoryPerson> Value);
+    private sealed record Page([property: JsonPropertyName("value")] IReadOnlyList<DirectoryPerson?> Value);
 }

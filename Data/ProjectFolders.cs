@@ -14,7 +14,16 @@ internal sealed class ProjectFolders(string root, TimeProvider time)
     public ProjectFolder Of(string slug) => _folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
 
     /// <summary>Makes the empty folder of a new project.</summary>
-    public void Create(string slug) => Of(slug).CreateRoot();
+    /// <exception cref="ProblemException">It could not be made, or the folder that it belongs into is gone.</exception>
+    public void Create(string slug)
+    {
+        if (!AreThere)
+        {
+            throw new ProblemException("The server's storage is not available. Tell its operator.");
+        }
+
+        Of(slug).CreateRoot();
+    }
 
     /// <summary>Removes what writes that were cut off by a crash have left.</summary>
     public void SweepTemporaries()

@@ -55,7 +55,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         await using var connection = await database.OpenAsync(cancellationToken);
         var project = await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
             $"{MinePart} where p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken))
-            ?? throw new ProblemException($"You have no project '{slug}'. list_projects shows the ones you have.");
+            ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have.");
         return Enum.Parse<Role>(project.Role, ignoreCase: true) >= role ? project
             : throw new ProblemException($"This takes the role {role.ToString().ToLowerInvariant()} in '{slug}'; yours is {project.Role}.");
     }
@@ -78,22 +78,22 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         return project;
     }
 
-    /// <summary>Makes a project under a name of the server's own choice, once.</summary>
-    /// <returns>Whether it was made now.</returns>
-    public async Task<bool> SeedAsync(string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, CancellationToken cancellationToken)
+    /// <summary>Makes a project under a name of the server's own choice, once, with what <paramref name="fill"/> puts into it.</summary>
+    public async Task SeedAsync(
+        string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, Func<ProjectFolder, Task> fill, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         if (await connection.ExecuteScalarAsync<long>(new CommandDefinition(
             "select count(*) from project where slug = @slug", new { slug }, cancellationToken: cancellationToken)) > 0)
         {
-            return false;
+            return;
         }
 
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         await InsertAsync(connection, slug, title, members, cancellationToken);
         folders.Create(slug);
+        await fill(folders.Of(slug));
         await transaction.CommitAsync(cancellationToken);
-        return true;
     }
 
     private async Task<Project> InsertAsync(
@@ -109,6 +109,9 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
             cancellationToken: cancellationToken));
         return new Project { Id = id, Slug = slug, Title = title, Role = "owner", CreatedAt = now, Members = 1 };
     }
+
+    /// <summary>What was sent as a slug, as far as it can be one: other text is not repeated.</summary>
+    private static string Quote(string slug) => slug.All(c => char.IsAsciiLetterOrDigit(c) || c == '-') ? $"'{slug}'" : "of this name";
 
     /// <summary>Words of the title and a random ending: whoever makes projects learns nothing about the names that others have taken.</summary>
     private static string SlugFor(string title)

@@ -13,24 +13,29 @@ internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOp
         // Opened now: a server that could not record anything should not come up.
         _ = audit;
         folders.SweepTemporaries();
-        var issuer = configuration["Auth:Issuers:0:Authority"]!;
-        if (files.Welcome.Count == 0 || !await projects.SeedAsync(
-            Slug, "Welcome", files.Welcome.Select(member => ((IPerson)new Person(issuer, member.Subject, member.Name), Enum.Parse<Role>(member.Role, ignoreCase: true))), cancellationToken))
+        if (files.Welcome.Count > 0)
         {
-            return;
-        }
-
-        var prefix = $"{typeof(Welcome).Namespace}.{nameof(Welcome)}.";
-        foreach (var name in Assembly.GetExecutingAssembly().GetManifestResourceNames().Where(name => name.StartsWith(prefix, StringComparison.Ordinal)))
-        {
-            await using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
-            using var content = new MemoryStream();
-            await stream.CopyToAsync(content, cancellationToken);
-            folders.Of(Slug).Create(ProjectPath.Parse(name[prefix.Length..]), content.ToArray());
+            var issuer = configuration["Auth:Issuers:0:Authority"]!;
+            var members = files.Welcome.Select(member => ((IPerson)new Person(issuer, member.Subject, member.Name), Enum.Parse<Role>(member.Role, ignoreCase: true)));
+            await projects.SeedAsync(Slug, "Welcome", members, folder => FillAsync(folder, cancellationToken), cancellationToken);
         }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static async Task FillAsync(ProjectFolder folder, CancellationToken cancellationToken)
+    {
+        var prefix = $"{typeof(Welcome).Namespace}.{nameof(Welcome)}.";
+        var present = folder.List(ProjectPath.Root, int.MaxValue, out _).Select(entry => entry.Path).ToHashSet(StringComparer.Ordinal);
+        foreach (var name in Assembly.GetExecutingAssembly().GetManifestResourceNames()
+            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal) && !present.Contains(name[prefix.Length..])))
+        {
+            await using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!;
+            using var content = new MemoryStream();
+            await stream.CopyToAsync(content, cancellationToken);
+            folder.Create(ProjectPath.Parse(name[prefix.Length..]), content.ToArray());
+        }
+    }
 
     private sealed record Person(string Issuer, string Subject, string Name) : IPerson;
 }

@@ -24,7 +24,8 @@ internal static class Rfc9068
     public static Caller CallerOf(TokenClaims claims)
     {
         var (subject, client) = (claims.Text("sub")!, claims.Text("client_id")!);
-        // A client that acts for nobody is its own subject (§5).
-        return Caller.Of(claims.Text("iss")!, subject, claims.Text("name"), client, claims.Text("jti")!, claims.Scope("scope"), isApplication: subject == client);
+        // A client that acts for nobody is its own subject (§5). Two widespread ways to say the same beside the standard are known here too.
+        var isApplication = subject == client || subject == $"{client}@clients" || claims.Text("gty") == "client-credentials";
+        return Caller.Of(claims.Text("iss")!, subject, claims.Text("name"), client, claims.Text("jti")!, claims.Scope("scope"), isApplication);
     }
 }

@@ -60,6 +60,20 @@ public sealed class BadInputTests(Server server)
         Assert.All(answers, answer => Assert.Equal((HttpStatusCode.OK, -32602, answers[0].Text), (answer.Status, answer.ErrorCode, answer.Text)));
     }
 
+    [Theory]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":{}}""")]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x"}}""")]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":[1],"clientInfo":{"name":"x","version":"1"}}""")]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":{"sampling":5},"clientInfo":{"name":"x","version":"1"}}""")]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":5}""")]
+    public async Task An_initialize_that_the_SDK_cannot_read_is_a_400_with_its_id(string parameters)
+    {
+        var answer = await server.SendAsync(server.Tokens.Forge(), Message.List(legacy: true).With(
+            $$$"""{"jsonrpc":"2.0","id":7,"method":"initialize","params":{{{parameters}}} }"""));
+
+        Assert.Equal((HttpStatusCode.BadRequest, -32602, 7), (answer.Status, answer.ErrorCode, answer.Body.GetProperty("id").GetInt32()));
+    }
+
     [Fact]
     public async Task An_unknown_method_is_a_404_and_for_older_clients_an_error_with_200()
     {

@@ -86,6 +86,9 @@ public sealed class DownstreamTests : IAsyncLifetime
         Assert.Equal("The downstream service could not be reached on your behalf. Try again in a minute.", answer.Failure);
         Assert.DoesNotContain(outbound.Requests, request => request.Path.StartsWith("/graph", StringComparison.Ordinal));
         Assert.DoesNotContain(outbound.Requests, request => request.Text.Contains("client_credentials", StringComparison.Ordinal));
+        Assert.Equal(
+            [("decision", "allow", "scopes_held"), ("exchange", "error", "exchange_failed")],
+            own.AuditRows().Select(row => (row.GetProperty("kind").GetString()!, row.GetProperty("decision").GetString()!, row.GetProperty("reason").GetString()!)));
     }
 
     private static JsonElement Claims(string token) =>

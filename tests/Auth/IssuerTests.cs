@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Net;
+using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting.Internal;
 using Xunit;
 
 namespace McpFilesServer.Tests.Auth;
@@ -132,6 +134,40 @@ public sealed class IssuerTests
 
         Assert.Equal(HttpStatusCode.Unauthorized, (await server.SendAsync(token, Message.List())).Status);
         Assert.Equal(0, evil.Fetches);
+    }
+
+    [Fact]
+    public async Task Where_no_token_is_needed_none_is_looked_at()
+    {
+        await using var issuer = await TestIssuer.StartAsync();
+        await using var server = await Server.StartAsync(settings: ("Auth:Issuers:1:Authority", issuer.Authority));
+
+        foreach (var path in (string[])["/", "/health/live", "/.well-known/oauth-protected-resource/mcp"])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(server.Url, path));
+            request.Headers.Authorization = new("Bearer", issuer.Token(server.Resource));
+            Assert.Equal(HttpStatusCode.OK, (await server.Http.SendAsync(request)).StatusCode);
+        }
+
+        Assert.Equal(0, issuer.Fetches);
+    }
+
+    [Fact]
+    public void Two_issuers_with_one_name_do_not_start()
+    {
+        var options = new AuthOptions();
+        foreach (var tenants in (string[])["common", "organizations"])
+        {
+            options.Issuers.Add(new IssuerOptions
+            {
+                Authority = $"https://login.microsoftonline.com/{tenants}/v2.0",
+                Profile = TokenProfile.Entra,
+                Audience = "2c9d3e4f-5a6b-4c7d-8e8f-9a0b1c2d3e4f",
+                AllowedTenants = new HashSet<string> { "0a7b1c2d-3e4f-4a5b-8c6d-7e8f9a0b1c2d" },
+            });
+        }
+
+        Assert.Contains("more than once", Assert.Single(options.Problems(new HostingEnvironment { EnvironmentName = "Production" })), StringComparison.Ordinal);
     }
 
     private static Task Status(HttpContext context, int status)

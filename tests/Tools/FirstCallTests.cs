@@ -89,6 +89,36 @@ public sealed class FirstCallTests(Server server)
         Assert.Contains(slug, (await server.CallAsync(alice, "list_projects", new { })).Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("   ")]
+    [InlineData("a\u0000b")]
+    [InlineData("\u202eevil")]
+    [InlineData("two\nlines")]
+    public async Task A_title_is_one_line_of_text(string title)
+    {
+        var answer = await server.CallAsync(await server.Tokens.OfAsync("alice", "projects:write"), "create_project", new { title });
+
+        Assert.Equal("The title must have letters, and no control characters.", answer.Failure);
+    }
+
+    [Fact]
+    public async Task What_is_written_is_for_the_servers_own_eyes_and_a_lost_folder_is_not_ready()
+    {
+        await using var own = await Server.StartAsync();
+        var token = await own.Tokens.OfAsync("alice", "projects:read projects:write");
+        await own.CallAsync(token, "list_projects", new { });
+        Assert.Equal(HttpStatusCode.OK, (await own.Http.GetAsync("/health/ready")).StatusCode);
+        Assert.All(
+            OperatingSystem.IsWindows() ? [] : Directory.GetFiles(own.Storage, "*.db*"),
+            file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, OperatingSystem.IsWindows() ? default : File.GetUnixFileMode(file)));
+
+        Directory.Move(Path.Combine(own.Storage, "projects"), Path.Combine(own.Storage, "elsewhere"));
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await own.Http.GetAsync("/health/ready")).StatusCode);
+        Assert.Equal("The server's storage is not available. Tell its operator.", (await own.CallAsync(token, "create_project", new { title = "x" })).Failure);
+        Assert.DoesNotContain("\"x-", (await own.CallAsync(token, "list_projects", new { })).Text, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_reader_who_writes_is_told_which_role_it_takes()
     {

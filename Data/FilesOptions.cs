@@ -1,0 +1,49 @@
+namespace McpFilesServer.Data;
+
+/// <summary>Section <c>Files</c>: where projects live, and how much of a file is given at once.</summary>
+internal sealed class FilesOptions : ISettings
+{
+    public static string Section => "Files";
+
+    /// <summary>The folder of the project folders. Default: <c>projects</c> below <c>Storage:Directory</c>. A folder that is named here must exist.</summary>
+    public string? Root { get; set; }
+
+    /// <summary>The most text that one call gives or takes, in bytes.</summary>
+    public int MaxTextBytes { get; set; } = 512 * 1024;
+
+    /// <summary>People of the project <c>welcome</c>, which is made at the first start when somebody is named here. For Development.</summary>
+    public IList<WelcomeMember> Welcome { get; set; } = [];
+
+    public IEnumerable<string> Problems(IHostEnvironment environment)
+    {
+        if (Root is not null && !System.IO.Directory.Exists(Path.GetFullPath(Root, environment.ContentRootPath)))
+        {
+            yield return $"Files:Root '{Root}' does not exist. Create the folder, or remove the setting.";
+        }
+
+        if (MaxTextBytes is < 1024 or > 64 * 1024 * 1024)
+        {
+            yield return "Files:MaxTextBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        if (Welcome.Count > 0 && !environment.IsDevelopment())
+        {
+            yield return $"Files:Welcome makes a project for people of the development provider. Remove it in {environment.EnvironmentName}.";
+        }
+        else if (Welcome.FirstOrDefault(member => member.Role is not ("owner" or "editor" or "reader") || member.Subject.Length == 0) is { } wrong)
+        {
+            yield return $"Files:Welcome has a member '{wrong.Name}' without a subject, or with a role that is not owner, editor or reader.";
+        }
+    }
+}
+
+/// <summary>A member of the seeded project.</summary>
+internal sealed class WelcomeMember
+{
+    /// <summary>The subject, of issuer 0.</summary>
+    public string Subject { get; set; } = "";
+
+    public string Name { get; set; } = "";
+
+    public string Role { get; set; } = "reader";
+}

@@ -52,7 +52,7 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         await audit.RecordAsync(record, deadline.Token);
         if (refusal is not null)
         {
-            return refusal with { Id = message?.Id ?? default };
+            return message is null ? refusal : refusal with { Id = message.Id };
         }
 
         var decision = new Decision(caller!, operation!, message!);

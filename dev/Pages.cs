@@ -29,12 +29,12 @@ internal static class Pages
         <ul>
         {request.Scopes.Select(scope => (Html)$"<li>{scope.Words} <code>{scope.Name}</code></li>")}
         </ul>
-        <p>Its name is what it calls itself, and nobody has checked it. The answer goes to <strong class="host">{request.RedirectHost}</strong>.</p>
+        <p>Its name is what it calls itself, and nobody has checked it. When you have decided, you are sent back to <strong class="host">{request.RedirectHost}</strong>.</p>
         {(request.IsLoopback ? Warning() : default)}
         <form method="post" action="/authorize">
         {Hidden(forgery.FormFieldName, forgery.RequestToken)}
         {request.Parameters.Select(parameter => Hidden(parameter.Key, parameter.Value))}
-        <button name="decision" value="approve">Approve</button>
+        <button name="decision" value="approve">Allow</button>
         <button name="decision" value="deny" class="quiet">Deny</button>
         </form>
         <form method="post" action="/authorize/sign-in">

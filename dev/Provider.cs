@@ -49,6 +49,7 @@ internal static class Provider
 
         app.Use(Door.Open(options.Url));
         app.UseRateLimiter();
+        // Clients that run in a browser must reach discovery, keys, registration and tokens from wherever they are served. No cookie is for these paths.
         app.UseWhen(context => Door.IsForBrowserClients(context.Request.Path), branch => branch.UseCors(cors => cors.AllowAnyOrigin().AllowAnyHeader().WithMethods("GET", "POST")));
         app.UseMiddleware<TokenTurnstile>();
         app.UseRouting();

@@ -168,7 +168,7 @@ public sealed partial class Target : IAsyncLifetime
     /// <summary>A call of a tool with these params, in the protocol's current form.</summary>
     internal static Message Call(string tool, bool legacy = false) => Message.Of("tools/call", new JsonObject { ["name"] = tool, ["arguments"] = new JsonObject() }, tool, legacy);
 
-    [GeneratedRegex(@"\bat [A-Z]\w+\.|(?i:/tmp/|/home/|/work/|/usr/|\.cs\b|Exception|System\.|Microsoft\.|SQLite|LineNumber|BytePosition|IDX\d{5}|eyJ[A-Za-z0-9_-]{8}|select .* from|evil)")]
+    [GeneratedRegex(@"\bat [A-Z]\w+\.|(?i:/tmp/|/home/|/usr/|\.cs\b|Exception|System\.|Microsoft\.|SQLite|LineNumber|BytePosition|IDX\d{5}|eyJ[A-Za-z0-9_-]{8}|select .* from|evil)")]
     private static partial Regex Detail();
 
     private sealed class Log : ILoggerProvider, ILogger

@@ -26,7 +26,7 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
     /// <summary>How often the person had to say who they are.</summary>
     public int SignIns { get; private set; }
 
-    /// <summary>What the person presses; without it, Approve.</summary>
+    /// <summary>What the person presses; without it, Allow.</summary>
     public Func<ConsentPage, bool> Approves { get; init; } = _ => true;
 
     /// <summary>Opens the page that a client sent the person to, and returns where the provider sends the browser in the end.</summary>

@@ -61,9 +61,11 @@ internal sealed class Exchange
         {
             return Refusal.ClaimsNeeded(_auth.Prefixed(_mcp.BaselineScopes, decision.Caller.Issuer), claims);
         }
-        catch (Exception e) when (e is MicrosoftIdentityWebChallengeUserException or MsalException or HttpRequestException or ExchangeRefusedException)
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
         {
-            _log.LogWarning("The exchange for {Operation} failed: {Error}", decision.Operation.Target, (e.InnerException as MsalException ?? e as MsalException)?.ErrorCode ?? e.Message);
+            // Whatever an issuer does, also nothing until the deadline: the caller hears one sentence, and there is no other way to a token.
+            var error = (e.InnerException as MsalException ?? e as MsalException)?.ErrorCode ?? (e as ExchangeRefusedException)?.Message ?? e.GetType().Name;
+            _log.LogWarning("The exchange for {Operation} failed: {Error}", decision.Operation.Target, error);
             decision.ExchangeFault = TryAgain;
         }
 

@@ -66,7 +66,8 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         if (needed is not null || decision.ExchangeFault is not null)
         {
             record = record with { Kind = "exchange", Decision = needed?.Decision ?? "error", Reason = needed?.Reason ?? "exchange_failed" };
-            await audit.RecordAsync(record, cancellationToken);
+            // Not under the exchange's deadline, which may be what ended it.
+            await audit.RecordAsync(record, http.RequestAborted);
         }
 
         return needed is null ? null : needed with { Id = decision.Message.Id };

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
@@ -11,7 +10,6 @@ namespace McpFilesServer.Data;
 /// A directory held by its handle. Where the kernel has openat2 and the container allows it, one call resolves a path under the strictest rules;
 /// elsewhere each component is opened from the one before, following no link, and its mount is compared with the project's.
 /// </summary>
-[SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
 internal sealed partial class LinuxDirectory : HeldDirectory
 {
     private readonly SafeFileHandle _handle;

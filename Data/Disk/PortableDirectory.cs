@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.Win32.SafeHandles;
 
 namespace McpFilesServer.Data;
@@ -9,7 +8,6 @@ namespace McpFilesServer.Data;
 /// Windows does not let a held directory be moved; on macOS somebody with access to the disk could still swap a directory between the check and a
 /// rename. This was not run on either system.
 /// </summary>
-[SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
 internal sealed class PortableDirectory : HeldDirectory
 {
     private readonly SafeFileHandle _handle;

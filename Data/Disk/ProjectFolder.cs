@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace McpFilesServer.Data;
 
 /// <summary>
@@ -11,7 +9,6 @@ namespace McpFilesServer.Data;
 /// <param name="readOnly">True to refuse every change.</param>
 /// <param name="allowHardLinks">True to read files that have several names, for directories that other programs fill. They are never written.</param>
 /// <param name="withoutOpenAt2">True to do on Linux without openat2, as on an old kernel.</param>
-[SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
 internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, bool allowHardLinks = false, bool withoutOpenAt2 = false)
 {
     // A directory with more names than this is listed in part.

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 
@@ -8,7 +7,6 @@ namespace McpFilesServer.Data;
 /// New content on its way to a name: written and flushed under a name that nobody can see, in the directory where it will stay, then renamed in
 /// one step. Whoever reads sees the old content or the new, never a part; what does not get its name is removed.
 /// </summary>
-[SuppressMessage("Reliability", "CA2000", Justification = "Handles change owners here; whoever ends up with one disposes it.")]
 internal sealed class TemporaryFile : IDisposable
 {
     /// <summary>What <see cref="ProjectFolder.SweepTemporaries"/> looks for after a crash.</summary>

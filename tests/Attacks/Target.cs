@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
@@ -19,7 +18,6 @@ namespace McpFilesServer.Tests.Attacks;
 /// The server that is attacked: the whole product, with probes beside its tools and an ear on its log. Every request carries a trace of
 /// its own, by which its audit records and its effects are found.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "DisposeAsync disposes the server.")]
 public sealed partial class Target : IAsyncLifetime
 {
     /// <summary>What every forged token holds: the baseline.</summary>

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -76,7 +75,6 @@ internal sealed class DevServer : IAsyncDisposable
         return new DevServer(app, url, directory, keepDirectory, clock);
     }
 
-    [SuppressMessage("Reliability", "CA2000", Justification = "The client disposes of its handler.")]
     public static HttpClient Client(string url) => new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(url) };
 
     /// <summary>Only the decision at start, for settings that are refused.</summary>

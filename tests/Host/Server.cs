@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -21,7 +20,6 @@ namespace McpFilesServer.Tests.Host;
 /// The whole product on free ports of this machine: real sockets, real tokens of the development provider, real files and databases
 /// in a folder of its own. One for all tests that do not change how it runs; a test that does makes its own.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "DisposeAsync disposes the factory.")]
 public sealed class Server : IAsyncLifetime
 {
     private static int s_lastPort = Environment.ProcessId * 97 % 12_000;

@@ -34,8 +34,8 @@ internal static class Provider
         builder.Services.AddProviderProtocol(options, keys, time);
         builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>();
 
-        // Keys of cookies and forms die with the process: a restart signs everybody out, and nothing is written to the home folder.
-        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        // Keys of cookies and forms, beside the provider's own: by default they would be written to the home folder.
+        builder.Services.AddDataProtection().SetApplicationName("dev-provider").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.Directory, "keys")));
         builder.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie(cookie => SignIn.Harden(cookie.Cookie, "session"));
         builder.Services.AddAntiforgery(forgery => SignIn.Harden(forgery.Cookie, "forgery"));
         builder.Services.AddAuthorization();

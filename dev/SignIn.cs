@@ -9,7 +9,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpFilesServer.Dev;
 
-/// <summary>Who sits at the browser: chosen with a button, kept in a cookie until the browser or the provider ends.</summary>
+/// <summary>Who sits at the browser: chosen with a button, kept in a cookie until the browser ends.</summary>
 internal static class SignIn
 {
     private const string Root = "/authorize";

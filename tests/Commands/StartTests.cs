@@ -49,14 +49,18 @@ public sealed class StartTests : IDisposable
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        var home = Directory.CreateTempSubdirectory("mcp-files-home-");
 
         var (exitCode, _, error) = await ServerProcess.RunAsync(
-            [], ("Storage__Directory", _storage), ("Urls", $"http://127.0.0.1:{port}"), ("Dev__Url", $"http://localhost:{Server.FreePort()}"));
+            [], ("HOME", home.FullName), ("Storage__Directory", _storage), ("Urls", $"http://127.0.0.1:{port}"), ("Dev__Url", $"http://localhost:{Server.FreePort()}"));
 
         Assert.Equal(1, exitCode);
         Assert.Equal(
             $"Failed to bind to address http://127.0.0.1:{port}: address already in use. Stop what runs there, or set Urls (and Mcp:Resource) to another port.",
             Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        // By then everything has been up once, and everything that was written is in the storage folder.
+        Assert.Empty(home.EnumerateFiles("*", SearchOption.AllDirectories));
+        home.Delete(recursive: true);
     }
 
     [Theory]

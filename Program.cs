@@ -41,7 +41,8 @@ try
     builder.AddData();
     builder.AddTools()
         .With<ProjectTools>()
-        .With<FileTools>()
+        .With<ReadingTools>()
+        .With<WritingTools>()
         .With<PeopleTools>();
 
     await using var app = builder.Build();

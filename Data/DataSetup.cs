@@ -20,15 +20,16 @@ internal static class DataSetup
         var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
         var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);
 
+        var mounts = Mounted(files, builder.Environment, directory, root);
         var services = builder.Services;
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, "server.db"), "Schema")));
         services.AddSingleton<IAudit>(provider =>
             new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, provider.GetRequiredService<TimeProvider>())));
+        services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, mounts, provider.GetRequiredService<TimeProvider>())));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
-        services.AddSingleton<Projects>().AddSingleton<Files>();
-        services.AddHostedService<Welcome>();
+        services.AddSingleton<Projects>().AddSingleton<Places>().AddSingleton<Files>();
+        services.AddHostedService<Welcome>().AddHostedService<Mounts>();
         services.AddHttpClient<Graph>(client =>
             {
                 client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");
@@ -38,6 +39,24 @@ internal static class DataSetup
             // A redirect would carry the token to wherever the answer says.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         services.AddHealthChecks().AddCheck<StorageHealth>("storage", tags: ["ready"]);
+    }
+
+    /// <exception cref="SettingsException">A mounted folder lies among the server's own.</exception>
+    private static Dictionary<string, ProjectFolder> Mounted(FilesOptions files, IHostEnvironment environment, string storage, string root)
+    {
+        var mounted = new Dictionary<string, ProjectFolder>(StringComparer.Ordinal);
+        foreach (var mount in files.Mounts)
+        {
+            var path = Path.GetFullPath(mount.Path, environment.ContentRootPath).TrimEnd(Path.DirectorySeparatorChar);
+            if (MountOptions.IsIn(path, storage) || MountOptions.IsIn(path, root))
+            {
+                throw new SettingsException($"Files:Mounts: '{mount.Path}' lies in the server's own storage, which no project may show. Mount another folder.");
+            }
+
+            mounted.Add(mount.Slug, new ProjectFolder(path, mount.Rules(path, storage, root)));
+        }
+
+        return mounted;
     }
 
     private static T Make<T>(string directory, Func<T> make)

@@ -21,15 +21,15 @@ internal sealed record TextPart(string Text, TextGiven Given);
 internal sealed record TextGiven(string Path, string Etag, long Size, int FirstLine, int LastLine, bool Cut);
 
 /// <summary>Reads and writes what is in a project's folder. Who may do so has been decided before.</summary>
-internal sealed class Files(ProjectFolders folders, FilesOptions options)
+internal sealed class Files(FilesOptions options)
 {
     /// <summary>More entries than this are never read from one directory.</summary>
     private const int MaxScanned = 100_000;
 
-    public DirectoryListing List(string slug, string path, string sort, int limit)
+    public static DirectoryListing List(Place place, string path, string sort, int limit)
     {
-        var directory = ProjectPath.Parse(path);
-        var found = folders.Of(slug).List(directory, MaxScanned, out var cut);
+        var directory = place.Path(path);
+        var found = place.Folder.List(directory, MaxScanned, out var cut);
         var sorted = sort switch
         {
             "size" => found.OrderByDescending(entry => entry.Size ?? -1).ThenBy(entry => entry.Path, StringComparer.Ordinal),
@@ -41,9 +41,9 @@ internal sealed class Files(ProjectFolders folders, FilesOptions options)
 
     /// <summary>Reads text, all of it or a range of lines, never more than <see cref="FilesOptions.MaxTextBytes"/>.</summary>
     /// <exception cref="ProblemException">There is no such file, it is not text, or it is too large to be given whole.</exception>
-    public async Task<TextPart> ReadTextAsync(string slug, string path, LineRange range, CancellationToken cancellationToken)
+    public async Task<TextPart> ReadTextAsync(Place place, string path, LineRange range, CancellationToken cancellationToken)
     {
-        using var file = folders.Of(slug).OpenRead(ProjectPath.Parse(path));
+        using var file = place.Folder.OpenRead(place.Path(path));
         if (range.IsWhole && file.Entry.Size > options.MaxTextBytes)
         {
             throw new ProblemException(
@@ -62,7 +62,7 @@ internal sealed class Files(ProjectFolders folders, FilesOptions options)
 
     /// <summary>Creates a file, or replaces the version of it that has the given etag.</summary>
     /// <exception cref="ProblemException">The file exists, has changed, or the text is too large.</exception>
-    public FileEntry Write(string slug, string path, string content, string? ifMatch)
+    public FileEntry Write(Place place, string path, string content, string? ifMatch)
     {
         byte[] bytes;
         try
@@ -79,7 +79,7 @@ internal sealed class Files(ProjectFolders folders, FilesOptions options)
             throw new ProblemException($"The content has {bytes.Length} bytes, and one call takes at most {options.MaxTextBytes}.");
         }
 
-        var folder = folders.Of(slug);
-        return ifMatch is null ? folder.Create(ProjectPath.Parse(path), bytes) : folder.Replace(ProjectPath.Parse(path), bytes, ifMatch);
+        var folder = place.Folder;
+        return ifMatch is null ? folder.Create(place.Path(path), bytes) : folder.Replace(place.Path(path), bytes, ifMatch);
     }
 }

@@ -11,6 +11,9 @@ internal sealed class FilesOptions : ISettings
     /// <summary>The most text that one call gives or takes, in bytes.</summary>
     public int MaxTextBytes { get; set; } = 512 * 1024;
 
+    /// <summary>Folders that exist already and are served as projects.</summary>
+    public IList<MountOptions> Mounts { get; set; } = [];
+
     /// <summary>People of the project <c>welcome</c>, which is made at the first start when somebody is named here. For Development.</summary>
     public IList<WelcomeMember> Welcome { get; set; } = [];
 
@@ -24,6 +27,16 @@ internal sealed class FilesOptions : ISettings
         if (MaxTextBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Files:MaxTextBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        foreach (var problem in Mounts.SelectMany((mount, i) => mount.Problems($"Files:Mounts:{i}", environment)))
+        {
+            yield return problem;
+        }
+
+        if (Mounts.GroupBy(mount => mount.Slug, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } twice)
+        {
+            yield return $"Files:Mounts has two folders with the Slug '{twice.Key}'. Rename one.";
         }
 
         if (Welcome.Count > 0 && !environment.IsDevelopment())

@@ -2,16 +2,22 @@ using System.Collections.Concurrent;
 
 namespace McpFilesServer.Data;
 
-/// <summary>Where each project's folder is.</summary>
-internal sealed class ProjectFolders(string root, TimeProvider time)
+/// <summary>Where each project's folder is: below one root, or where it is mounted.</summary>
+/// <param name="root">The folder of the projects' folders.</param>
+/// <param name="mounts">The folders of mounted projects, by slug.</param>
+/// <param name="time">For the sweep at start.</param>
+internal sealed class ProjectFolders(string root, IReadOnlyDictionary<string, ProjectFolder> mounts, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, ProjectFolder> _folders = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ProjectFolder> _folders = new(mounts, StringComparer.Ordinal);
 
     /// <summary>Whether the folder of the projects is there.</summary>
     public bool AreThere => Directory.Exists(root);
 
+    /// <summary>Whether a project is a mounted folder, which this server did not make.</summary>
+    public bool IsMounted(string slug) => mounts.ContainsKey(slug);
+
     /// <summary>The folder of a project. The slug is one that the database gave, never one that a caller sent.</summary>
-    public ProjectFolder Of(string slug) => _folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), readOnly: false));
+    public ProjectFolder Of(string slug) => _folders.GetOrAdd(slug, name => new ProjectFolder(Path.Combine(root, name), new FolderRules()));
 
     /// <summary>Makes the empty folder of a new project.</summary>
     /// <exception cref="ProblemException">It could not be made, or the folder that it belongs into is gone.</exception>
@@ -31,6 +37,11 @@ internal sealed class ProjectFolders(string root, TimeProvider time)
         foreach (var folder in Directory.EnumerateDirectories(root))
         {
             Of(Path.GetFileName(folder)).SweepTemporaries(time.GetUtcNow());
+        }
+
+        foreach (var folder in mounts.Values)
+        {
+            folder.SweepTemporaries(time.GetUtcNow());
         }
     }
 }

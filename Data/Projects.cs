@@ -38,6 +38,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         select p.id as Id, p.slug as Slug, p.title as Title, m.role as Role, p.created_at as CreatedAt,
                (select count(*) from member n where n.project_id = p.id) as Members
         from project p join member m on m.project_id = p.id and m.issuer = @Issuer and m.subject = @Subject
+        where p.available = 1
         """;
 
     /// <summary>The person's projects by slug, at most <paramref name="limit"/>.</summary>
@@ -54,7 +55,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         var project = await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
-            $"{MinePart} where p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken))
+            $"{MinePart} and p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken))
             ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have.");
         return Enum.Parse<Role>(project.Role, ignoreCase: true) >= role ? project
             : throw new ProblemException($"This takes the role {role.ToString().ToLowerInvariant()} in '{slug}'; yours is {project.Role}.");
@@ -93,6 +94,40 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         await InsertAsync(connection, slug, title, members, cancellationToken);
         folders.Create(slug);
         await fill(folders.Of(slug));
+        await transaction.CommitAsync(cancellationToken);
+    }
+
+    /// <summary>Makes the mounted projects, each with its owner, the ones that exist; a mounted project that is no longer named is not there until it is again.</summary>
+    /// <exception cref="ProblemException">A slug is that of a project which is not mounted.</exception>
+    public async Task MountAsync(IReadOnlyList<(string Slug, string Title, IPerson Owner)> mounts, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition("update project set available = 0 where mounted = 1", cancellationToken: cancellationToken));
+        foreach (var (slug, title, owner) in mounts)
+        {
+            var mounted = await connection.ExecuteScalarAsync<long?>(new CommandDefinition(
+                "select mounted from project where slug = @slug", new { slug }, cancellationToken: cancellationToken));
+            if (mounted is 0)
+            {
+                throw new ProblemException($"Files:Mounts: there is already a project '{slug}' that is not mounted. Choose another Slug.");
+            }
+
+            if (mounted is null)
+            {
+                await InsertAsync(connection, slug, title, [(owner, Role.Owner)], cancellationToken);
+            }
+
+            await connection.ExecuteAsync(new CommandDefinition(
+                """
+                update project set mounted = 1, available = 1, title = @title where slug = @slug;
+                insert into member (project_id, issuer, subject, name, role, added_at)
+                select id, @Issuer, @Subject, @Name, 'owner', @now from project where slug = @slug
+                on conflict (project_id, issuer, subject) do update set role = 'owner'
+                """,
+                new { slug, title, owner.Issuer, owner.Subject, owner.Name, now = Database.Text(time.GetUtcNow()) }, cancellationToken: cancellationToken));
+        }
+
         await transaction.CommitAsync(cancellationToken);
     }
 

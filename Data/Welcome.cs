@@ -36,6 +36,8 @@ internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOp
             folder.Create(ProjectPath.Parse(name[prefix.Length..]), content.ToArray());
         }
     }
-
-    private sealed record Person(string Issuer, string Subject, string Name) : IPerson;
 }
+
+/// <summary>A person whom the settings name.</summary>
+internal sealed record Person(string Issuer, string Subject, string Name) : IPerson;
+

@@ -17,6 +17,9 @@ internal sealed class Arguments
     /// <summary>The description of the argument that most tools have.</summary>
     public const string Project = "The project's slug, as list_projects gives it.";
 
+    /// <summary>The description of the argument that names a file.</summary>
+    public const string FilePath = "The file's path in the project, such as plan.md.";
+
     private readonly Dictionary<string, JsonSchema> _schemas = new(StringComparer.Ordinal);
 
     public Arguments(IEnumerable<McpServerTool> tools)

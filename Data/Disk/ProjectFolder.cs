@@ -6,10 +6,8 @@ namespace McpFilesServer.Data;
 /// mount answers as if there were nothing.
 /// </summary>
 /// <param name="absoluteRoot">Where the project is. Its own last component must not be a link.</param>
-/// <param name="readOnly">True to refuse every change.</param>
-/// <param name="allowHardLinks">True to read files that have several names, for directories that other programs fill. They are never written.</param>
-/// <param name="withoutOpenAt2">True to do on Linux without openat2, as on an old kernel.</param>
-internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, bool allowHardLinks = false, bool withoutOpenAt2 = false)
+/// <param name="rules">What may be done in it, and what of it can be seen.</param>
+internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rules)
 {
     // A directory with more names than this is listed in part.
     private const int MaxNames = 100_000;
@@ -50,7 +48,7 @@ internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, 
         var entries = new List<FileEntry>(Math.Min(max, names.Count));
         foreach (var name in names)
         {
-            if (directory.Child(name) is not { } path || held.Inspect(name, out var state) != DiskFault.None || !IsVisible(state))
+            if (directory.Child(name) is not { } path || rules.Hides(path) || held.Inspect(name, out var state) != DiskFault.None || !IsVisible(state))
             {
                 continue;
             }
@@ -98,11 +96,12 @@ internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, 
 
     // A file with a second name elsewhere may be somebody else's; a directory always has several links.
     private bool IsVisible(FileState state) =>
-        state.Kind == FileKind.Directory || (state.Kind == FileKind.File && (allowHardLinks || state.Links <= 1));
+        state.Kind == FileKind.Directory || (state.Kind == FileKind.File && (state.Links <= 1 || rules.HardLinks != HardLinks.Hidden));
 
     private HeldDirectory HoldParent(ProjectPath path)
     {
-        var fault = TryHold(path.Parent, out var held);
+        HeldDirectory? held = null;
+        var fault = rules.Hides(path) ? DiskFault.Missing : TryHold(path.Parent, out held);
         return held ?? throw DiskFaults.WhenReading(fault, path);
     }
 
@@ -114,7 +113,13 @@ internal sealed partial class ProjectFolder(string absoluteRoot, bool readOnly, 
 
     private DiskFault TryHold(ProjectPath directory, out HeldDirectory? held)
     {
-        var fault = HeldDirectory.OpenRoot(absoluteRoot, withoutOpenAt2, out var root);
+        if (rules.Hides(directory))
+        {
+            held = null;
+            return DiskFault.Missing;
+        }
+
+        var fault = HeldDirectory.OpenRoot(absoluteRoot, rules.WithoutOpenAt2, out var root);
         held = root;
         if (root is null || directory.IsRoot)
         {

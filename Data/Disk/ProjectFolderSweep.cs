@@ -12,7 +12,7 @@ internal sealed partial class ProjectFolder
     public int SweepTemporaries(DateTimeOffset before)
     {
         var removed = 0;
-        var directories = new Stack<ProjectPath>(readOnly ? [] : [ProjectPath.Root]);
+        var directories = new Stack<ProjectPath>(rules.ReadOnly ? [] : [ProjectPath.Root]);
         for (var swept = 0; swept < MaxSwept && directories.TryPop(out var directory); swept++)
         {
             TryHold(directory, out var held);

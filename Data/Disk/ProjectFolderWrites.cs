@@ -98,7 +98,7 @@ internal sealed partial class ProjectFolder
             throw NotAFile(path);
         }
 
-        if (state.Links > 1)
+        if (state.Links > 1 && rules.HardLinks != HardLinks.Write)
         {
             throw DiskFaults.WhenWriting(DiskFault.Denied, path);
         }
@@ -110,6 +110,12 @@ internal sealed partial class ProjectFolder
 
     private HeldDirectory HoldParentToWrite(ProjectPath path)
     {
+        // What is hidden is not made either: it would be there, and nobody could see it.
+        if (rules.Hides(path))
+        {
+            throw DiskFaults.WhenWriting(DiskFault.Denied, path);
+        }
+
         var fault = TryHold(path.Parent, out var held);
         return held ?? throw (fault == DiskFault.Missing
             ? new ProblemException($"There is no directory at {DiskFaults.Quote(path.Parent)} to put the file in.")
@@ -118,7 +124,7 @@ internal sealed partial class ProjectFolder
 
     private void RefuseWhenReadOnly()
     {
-        if (readOnly)
+        if (rules.ReadOnly)
         {
             throw DiskFaults.WhenWriting(DiskFault.ReadOnly, ProjectPath.Root);
         }

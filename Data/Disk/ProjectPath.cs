@@ -52,6 +52,10 @@ internal sealed record ProjectPath
         return problem is null ? new(text) : throw new ProblemException(problem);
     }
 
+    /// <summary>A path that starts in this directory.</summary>
+    /// <exception cref="ProblemException">Together they are too long.</exception>
+    public ProjectPath Join(ProjectPath path) => IsRoot ? path : path.IsRoot ? this : Parse($"{Text}/{path.Text}");
+
     /// <summary>The path of an entry found in this directory, or null when no caller could ever name it.</summary>
     public ProjectPath? Child(string name)
     {

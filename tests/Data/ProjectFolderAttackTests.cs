@@ -62,7 +62,7 @@ public sealed class ProjectFolderAttackTests
         scratch.Refusal(() => scratch.Replace("stolen.txt", "x", "x"));
         Assert.Empty(scratch.List());
 
-        var permissive = scratch.Open(allowHardLinks: true);
+        var permissive = scratch.Open(new FolderRules { HardLinks = HardLinks.Read });
         using (var opened = permissive.OpenRead(ProjectPath.Parse("stolen.txt")))
         {
             Assert.Equal(Scratch.Foreign.Length, opened.Entry.Size);
@@ -109,7 +109,7 @@ public sealed class ProjectFolderAttackTests
     [InlineData("/", "proc/version", true)]
     public void Devices_links_of_the_kernel_and_other_mounts_are_nothing(string root, string path, bool walk)
     {
-        var folder = new ProjectFolder(root, readOnly: true, withoutOpenAt2: walk);
+        var folder = new ProjectFolder(root, new FolderRules { ReadOnly = true, WithoutOpenAt2 = walk });
 
         var sentence = Assert.Throws<ProblemException>(() => folder.OpenRead(ProjectPath.Parse(path))).Message;
 
@@ -120,7 +120,7 @@ public sealed class ProjectFolderAttackTests
     [Fact]
     public void A_mount_is_not_listed()
     {
-        var folder = new ProjectFolder("/", readOnly: true);
+        var folder = new ProjectFolder("/", new FolderRules { ReadOnly = true });
 
         Assert.DoesNotContain(folder.List(ProjectPath.Root, 1000, out _), entry => entry.Path is "proc" or "sys" or "dev");
     }

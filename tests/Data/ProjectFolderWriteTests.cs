@@ -108,7 +108,7 @@ public sealed class ProjectFolderWriteTests
         using var scratch = new Scratch();
         var etag = scratch.Create("a.txt", "x").Etag!;
         scratch.Put(".mcp-tmp-1", "left");
-        var folder = scratch.Open(readOnly: true);
+        var folder = scratch.Open(new FolderRules { ReadOnly = true });
 
         Assert.Equal("This project can only be read.", scratch.Refusal(() => folder.Create(ProjectPath.Parse("b"), "x"u8)));
         scratch.Refusal(() => folder.Replace(ProjectPath.Parse("a.txt"), "y"u8, etag));

@@ -35,7 +35,7 @@ internal sealed class Scratch : IDisposable
     /// <summary>How many times a race is tried.</summary>
     public static int Races => 300 * Scale.Factor;
 
-    public ProjectFolder Open(bool readOnly = false, bool allowHardLinks = false) => new(Root, readOnly, allowHardLinks, _walk);
+    public ProjectFolder Open(FolderRules? rules = null) => new(Root, (rules ?? new FolderRules()) with { WithoutOpenAt2 = _walk });
 
     public string On(string path) => Path.Join(Root, path);
 

@@ -24,6 +24,7 @@ public sealed class Server : IAsyncLifetime
 {
     private static int s_lastPort = Environment.ProcessId * 97 % 12_000;
     private readonly Factory _factory;
+    private readonly bool _ownStorage;
 
     public Server()
         : this([])
@@ -32,7 +33,9 @@ public sealed class Server : IAsyncLifetime
 
     internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null)
     {
-        Storage = Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
+        Storage = settings.LastOrDefault(setting => setting.Key == "Storage:Directory").Value;
+        _ownStorage = Storage is null;
+        Storage ??= Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
         var (port, providerPort) = (FreePort(), FreePort());
         Url = new Uri($"http://localhost:{port}");
         Resource = $"http://localhost:{port}/mcp";
@@ -136,7 +139,10 @@ public sealed class Server : IAsyncLifetime
         Http.Dispose();
         await _factory.DisposeAsync();
         SqliteConnection.ClearAllPools();
-        Directory.Delete(Storage, recursive: true);
+        if (_ownStorage)
+        {
+            Directory.Delete(Storage, recursive: true);
+        }
     }
 
     private sealed class Factory(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services) : WebApplicationFactory<Program>

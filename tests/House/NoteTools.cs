@@ -5,7 +5,7 @@ using ModelContextProtocol.Server;
 
 namespace McpFilesServer.Tools;
 
-internal sealed class NoteTools(Projects projects, Files files, Caller caller)
+internal sealed class NoteTools(Places places, Files files, Caller caller)
 {
     [McpServerTool(Name = "add_note", Title = "Add a note", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesWrite)]
@@ -15,7 +15,7 @@ internal sealed class NoteTools(Projects projects, Files files, Caller caller)
         [Description("The note.")] string text,
         CancellationToken cancellationToken)
     {
-        var found = await projects.FindAsync(caller, project, Role.Editor, cancellationToken);
-        return files.Write(found.Slug, $"note-{Guid.NewGuid():n}.md", text, ifMatch: null);
+        var place = await places.OpenAsync(caller, project, Role.Editor, cancellationToken);
+        return files.Write(place, $"note-{Guid.NewGuid():n}.md", text, ifMatch: null);
     }
 }

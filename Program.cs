@@ -41,6 +41,8 @@ try
     builder.AddData();
     builder.AddTools()
         .With<ProjectTools>()
+        .With<MemberTools>()
+        .With<WorkspaceTools>()
         .With<ReadingTools>()
         .With<WritingTools>()
         .With<PeopleTools>();

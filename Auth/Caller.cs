@@ -17,7 +17,7 @@ namespace McpFilesServer.Auth;
 /// <param name="Scopes">The scopes that the token holds.</param>
 /// <param name="IsApplication">Whether there is no person behind the token.</param>
 internal sealed record Caller(
-    string Issuer, string Subject, string Name, string Client, string TokenId, FrozenSet<string> Scopes, bool IsApplication) : IPerson
+    string Issuer, string Subject, string Name, string Client, string TokenId, FrozenSet<string> Scopes, bool IsApplication) : ICaller
 {
     public static Caller Of(string issuer, string subject, string? name, string client, string tokenId, string? scopes, bool isApplication) => new(
         issuer, subject, name ?? subject, client, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(tokenId))),

@@ -11,6 +11,7 @@ internal static class DataSetup
     {
         var storage = builder.AddSettings<StorageOptions>();
         var files = builder.AddSettings<FilesOptions>();
+        builder.AddSettings<WorkspaceOptions>();
         if (!builder.Configuration.GetSection($"{GraphOptions.Section}:{nameof(GraphOptions.Scopes)}").Exists())
         {
             builder.Configuration.AddInMemoryCollection(GraphOptions.DefaultScopes);
@@ -28,8 +29,8 @@ internal static class DataSetup
         services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, mounts, provider.GetRequiredService<TimeProvider>())));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
-        services.AddSingleton<Projects>().AddSingleton<Places>().AddSingleton<Files>();
-        services.AddHostedService<Welcome>().AddHostedService<Mounts>();
+        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>();
+        services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
         services.AddHttpClient<Graph>(client =>
             {
                 client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");

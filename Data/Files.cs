@@ -36,7 +36,7 @@ internal sealed class Files(FilesOptions options)
             "modified" => found.OrderByDescending(entry => entry.Modified).ThenBy(entry => entry.Path, StringComparer.Ordinal),
             _ => found.OrderBy(entry => entry.Path, StringComparer.Ordinal),
         };
-        return new DirectoryListing(directory.Text, [.. sorted.Take(limit)], cut || found.Count > limit);
+        return new DirectoryListing(directory.Shown, [.. sorted.Take(limit)], cut || found.Count > limit);
     }
 
     /// <summary>Reads text, all of it or a range of lines, never more than <see cref="FilesOptions.MaxTextBytes"/>.</summary>

@@ -11,6 +11,9 @@ internal sealed class FilesOptions : ISettings
     /// <summary>The most text that one call gives or takes, in bytes.</summary>
     public int MaxTextBytes { get; set; } = 512 * 1024;
 
+    /// <summary>How many projects a person may own, archived ones included.</summary>
+    public int ProjectsPerOwner { get; set; } = 200;
+
     /// <summary>Folders that exist already and are served as projects.</summary>
     public IList<MountOptions> Mounts { get; set; } = [];
 
@@ -27,6 +30,11 @@ internal sealed class FilesOptions : ISettings
         if (MaxTextBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Files:MaxTextBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        if (ProjectsPerOwner < 1)
+        {
+            yield return "Files:ProjectsPerOwner must be at least 1.";
         }
 
         foreach (var problem in Mounts.SelectMany((mount, i) => mount.Problems($"Files:Mounts:{i}", environment)))

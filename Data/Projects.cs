@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using Dapper;
 using Microsoft.Data.Sqlite;
@@ -19,34 +18,37 @@ internal sealed record Project
 
     public required string CreatedAt { get; init; }
 
+    /// <summary>When it was archived; null while it is in use.</summary>
+    public string? ArchivedAt { get; init; }
+
     public required long Members { get; init; }
 }
 
-/// <summary>What a member may do: each role may do what the ones before it may.</summary>
-internal enum Role
-{
-    Reader,
-    Editor,
-    Owner,
-}
-
-/// <summary>Projects and their members. Every query carries the person, so that a foreign project is no row.</summary>
-internal sealed class Projects(Database database, ProjectFolders folders, TimeProvider time)
+/// <summary>Projects. Every query carries the person, so that a foreign project is no row.</summary>
+internal sealed class Projects(Database database, ProjectFolders folders, FilesOptions options, TimeProvider time)
 {
     private const string MinePart =
         """
-        select p.id as Id, p.slug as Slug, p.title as Title, m.role as Role, p.created_at as CreatedAt,
+        select p.id as Id, p.slug as Slug, p.title as Title, m.role as Role, p.created_at as CreatedAt, p.archived_at as ArchivedAt,
                (select count(*) from member n where n.project_id = p.id) as Members
         from project p join member m on m.project_id = p.id and m.issuer = @Issuer and m.subject = @Subject
         where p.available = 1
         """;
 
     /// <summary>The person's projects by slug, at most <paramref name="limit"/>.</summary>
-    public async Task<IReadOnlyList<Project>> ListAsync(IPerson person, int limit, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Project>> ListAsync(IPerson person, bool archived, int limit, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         return (await connection.QueryAsync<Project>(new CommandDefinition(
-            $"{MinePart} order by p.slug limit @limit", new { person.Issuer, person.Subject, limit }, cancellationToken: cancellationToken))).AsList();
+            $"{MinePart} and (@archived or p.archived_at is null) order by p.slug limit @limit",
+            new { person.Issuer, person.Subject, archived, limit }, cancellationToken: cancellationToken))).AsList();
+    }
+
+    /// <summary>The project of this slug; null when there is none for this person.</summary>
+    public async Task<Project?> SeekAsync(IPerson person, string slug, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return await SeekAsync(connection, person, slug, cancellationToken);
     }
 
     /// <summary>The project of this slug, when the person is a member with at least this role.</summary>
@@ -54,30 +56,52 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
     public async Task<Project> FindAsync(IPerson person, string slug, Role role, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
-        var project = await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
-            $"{MinePart} and p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken))
-            ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have.");
-        return Enum.Parse<Role>(project.Role, ignoreCase: true) >= role ? project
-            : throw new ProblemException($"This takes the role {role.ToString().ToLowerInvariant()} in '{slug}'; yours is {project.Role}.");
+        return await FindAsync(connection, person, slug, role, cancellationToken);
     }
 
+    /// <summary>The same within what somebody else has begun.</summary>
+    public static async Task<Project> FindAsync(SqliteConnection connection, IPerson person, string slug, Role role, CancellationToken cancellationToken) =>
+        Require(await SeekAsync(connection, person, slug, cancellationToken) ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have."), role);
+
+    /// <summary>The project, when the person's role in it is at least this one.</summary>
+    /// <exception cref="ProblemException">It is too low.</exception>
+    public static Project Require(Project project, Role role) =>
+        Roles.Of(project.Role) >= role ? project
+            : throw new ProblemException($"This takes the role {role.Name()} in '{project.Slug}'; yours is {project.Role}.");
+
     /// <summary>Makes a project with its folder; the person is its owner.</summary>
+    /// <exception cref="ProblemException">The title is no title, or the person owns as many projects as he may.</exception>
     public async Task<Project> CreateAsync(IPerson person, string title, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrWhiteSpace(title) || title.Any(c => char.IsControl(c) || char.GetUnicodeCategory(c) == UnicodeCategory.Format))
-        {
-            throw new ProblemException("The title must have letters, and no control characters.");
-        }
-
+        title = Text.OneLine(title, "title");
         var slug = SlugFor(title);
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        var project = await InsertAsync(connection, slug, title.Trim(), [(person, Role.Owner)], cancellationToken);
+        var owned = await connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            "select count(*) from member where issuer = @Issuer and subject = @Subject and role = 'owner'", new { person.Issuer, person.Subject }, cancellationToken: cancellationToken));
+        if (owned >= options.ProjectsPerOwner)
+        {
+            throw new ProblemException($"You own {owned} projects, and more than {options.ProjectsPerOwner} are not allowed.");
+        }
+
+        var project = await InsertAsync(connection, slug, title, [(person, Role.Owner)], cancellationToken);
         // The folder before the commit: a folder without a project is nothing, a project without a folder is broken.
         folders.Create(slug);
         await transaction.CommitAsync(cancellationToken);
         return project;
     }
+
+    /// <summary>Gives a project another title.</summary>
+    public Task<Project> RenameAsync(IPerson person, string slug, string title, CancellationToken cancellationToken) =>
+        ChangeAsync(person, slug, Roles.RenameProject, "title = @value", Text.OneLine(title, "title"), cancellationToken);
+
+    /// <summary>Puts a project away: it can be read and no longer changed, until it is restored.</summary>
+    public Task<Project> ArchiveAsync(IPerson person, string slug, CancellationToken cancellationToken) =>
+        ChangeAsync(person, slug, Roles.ArchiveProject, "archived_at = coalesce(archived_at, @value)", Database.Text(time.GetUtcNow()), cancellationToken);
+
+    /// <summary>Takes a project out of the archive.</summary>
+    public Task<Project> RestoreAsync(IPerson person, string slug, CancellationToken cancellationToken) =>
+        ChangeAsync(person, slug, Roles.ArchiveProject, "archived_at = null", null, cancellationToken);
 
     /// <summary>Makes a project under a name of the server's own choice, once, with what <paramref name="fill"/> puts into it.</summary>
     public async Task SeedAsync(
@@ -131,6 +155,21 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
         await transaction.CommitAsync(cancellationToken);
     }
 
+    private static async Task<Project?> SeekAsync(SqliteConnection connection, IPerson person, string slug, CancellationToken cancellationToken) =>
+        await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
+            $"{MinePart} and p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken));
+
+    private async Task<Project> ChangeAsync(IPerson person, string slug, Role role, string change, string? value, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        var project = await FindAsync(connection, person, slug, role, cancellationToken);
+        await connection.ExecuteAsync(new CommandDefinition($"update project set {change} where id = @Id", new { project.Id, value }, cancellationToken: cancellationToken));
+        project = await FindAsync(connection, person, slug, role, cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return project;
+    }
+
     private async Task<Project> InsertAsync(
         SqliteConnection connection, string slug, string title, IEnumerable<(IPerson Person, Role Role)> members, CancellationToken cancellationToken)
     {
@@ -140,7 +179,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, TimePr
             "insert into project (id, slug, title, created_at) values (@id, @slug, @title, @now)", new { id, slug, title, now }, cancellationToken: cancellationToken));
         await connection.ExecuteAsync(new CommandDefinition(
             "insert into member (project_id, issuer, subject, name, role, added_at) values (@id, @Issuer, @Subject, @Name, @role, @now)",
-            members.Select(member => new { id, member.Person.Issuer, member.Person.Subject, member.Person.Name, role = member.Role.ToString().ToLowerInvariant(), now }),
+            members.Select(member => new { id, member.Person.Issuer, member.Person.Subject, member.Person.Name, role = member.Role.Name(), now }),
             cancellationToken: cancellationToken));
         return new Project { Id = id, Slug = slug, Title = title, Role = "owner", CreatedAt = now, Members = 1 };
     }

@@ -16,7 +16,7 @@ internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOp
         if (files.Welcome.Count > 0)
         {
             var issuer = configuration["Auth:Issuers:0:Authority"]!;
-            var members = files.Welcome.Select(member => ((IPerson)new Person(issuer, member.Subject, member.Name), Enum.Parse<Role>(member.Role, ignoreCase: true)));
+            var members = files.Welcome.Select(member => ((IPerson)new Person(issuer, member.Subject, member.Name), Roles.Of(member.Role)));
             await projects.SeedAsync(Slug, "Welcome", members, folder => FillAsync(folder, cancellationToken), cancellationToken);
         }
     }

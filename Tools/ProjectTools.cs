@@ -14,24 +14,47 @@ internal sealed class ProjectTools(Projects projects, Caller caller)
     [McpServerTool(Name = "list_projects", Title = "List projects", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsRead)]
     [Description("Lists the projects that the user is a member of, with their role in each.")]
-    public async Task<ProjectList> ListAsync(CancellationToken cancellationToken)
+    public async Task<ProjectList> ListAsync([Description("Whether to list archived projects too.")] bool archived = false, CancellationToken cancellationToken = default)
     {
-        var found = await projects.ListAsync(caller, MaxListed + 1, cancellationToken);
+        var found = await projects.ListAsync(caller, archived, MaxListed + 1, cancellationToken);
         return new ProjectList([.. found.Take(MaxListed).Select(ProjectInfo.Of)], found.Count > MaxListed);
     }
 
     [McpServerTool(Name = "get_project", Title = "Get a project", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsRead)]
-    [Description("Describes one project: its title, the user's role in it, and how many members it has.")]
+    [Description("Describes one project: its title, the user's role in it, how many members it has, and whether it is archived.")]
     public async Task<ProjectInfo> GetAsync([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project, CancellationToken cancellationToken) =>
-        ProjectInfo.Of(await projects.FindAsync(caller, project, Role.Reader, cancellationToken));
+        ProjectInfo.Of(await projects.FindAsync(caller, project, Roles.SeeProject, cancellationToken));
 
     [McpServerTool(Name = "create_project", Title = "Create a project", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsWrite)]
     [Description("Creates an empty project that the user owns. The answer has the slug that other tools take.")]
     public async Task<ProjectInfo> CreateAsync(
-        [Description("The title, for people to read."), StringLength(200, MinimumLength = 1)] string title, CancellationToken cancellationToken) =>
+        [Description(Title), StringLength(200, MinimumLength = 1)] string title, CancellationToken cancellationToken) =>
         ProjectInfo.Of(await projects.CreateAsync(caller, title, cancellationToken));
+
+    [McpServerTool(Name = "update_project", Title = "Rename a project", ReadOnly = false, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
+    [RequiresScope(Scopes.ProjectsWrite)]
+    [Description("Gives a project another title. Its slug stays. Only owners can.")]
+    public async Task<ProjectInfo> UpdateAsync(
+        [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project,
+        [Description(Title), StringLength(200, MinimumLength = 1)] string title,
+        CancellationToken cancellationToken) =>
+        ProjectInfo.Of(await projects.RenameAsync(caller, project, title, cancellationToken));
+
+    [McpServerTool(Name = "archive_project", Title = "Archive a project", ReadOnly = false, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
+    [RequiresScope(Scopes.ProjectsWrite)]
+    [Description("Puts a project away: its files can be read and no longer changed. restore_project undoes it. Only owners can.")]
+    public async Task<ProjectInfo> ArchiveAsync([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project, CancellationToken cancellationToken) =>
+        ProjectInfo.Of(await projects.ArchiveAsync(caller, project, cancellationToken));
+
+    [McpServerTool(Name = "restore_project", Title = "Restore a project", ReadOnly = false, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
+    [RequiresScope(Scopes.ProjectsWrite)]
+    [Description("Takes a project out of the archive. Only owners can.")]
+    public async Task<ProjectInfo> RestoreAsync([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project, CancellationToken cancellationToken) =>
+        ProjectInfo.Of(await projects.RestoreAsync(caller, project, cancellationToken));
+
+    private const string Title = "The title, for people to read: one line.";
 }
 
 /// <summary>The caller's projects.</summary>
@@ -45,7 +68,9 @@ internal sealed record ProjectList(IReadOnlyList<ProjectInfo> Projects, bool Tru
 /// <param name="Role">The caller's role: owner, editor or reader.</param>
 /// <param name="Members">How many members it has.</param>
 /// <param name="Created">When it was made, in UTC.</param>
-internal sealed record ProjectInfo(string Slug, string Title, string Role, long Members, string Created)
+/// <param name="Archived">Whether it is archived.</param>
+internal sealed record ProjectInfo(string Slug, string Title, string Role, long Members, string Created, bool Archived)
 {
-    public static ProjectInfo Of(Project project) => new(project.Slug, project.Title, project.Role, project.Members, project.CreatedAt);
+    public static ProjectInfo Of(Project project) =>
+        new(project.Slug, project.Title, project.Role, project.Members, project.CreatedAt, project.ArchivedAt is not null);
 }

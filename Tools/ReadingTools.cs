@@ -5,7 +5,6 @@ using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
-using Role = McpFilesServer.Data.Role;
 
 namespace McpFilesServer.Tools;
 
@@ -22,7 +21,7 @@ internal sealed class ReadingTools(Places places, Files files, Caller caller)
         [Description("How many entries to give at most."), Range(1, 1000)] int limit = 200,
         CancellationToken cancellationToken = default)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         return Files.List(place, path, sort, limit);
     }
 
@@ -38,7 +37,7 @@ internal sealed class ReadingTools(Places places, Files files, Caller caller)
         [Description("Give lines up to this one."), Range(1, int.MaxValue)] int? end_line = null,
         CancellationToken cancellationToken = default)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         var part = await files.ReadTextAsync(place, path, LineRange.Of(head, tail, start_line, end_line), cancellationToken);
         // No structured content: several clients show the model only that when there is any, and the text is what was asked for.
         return [new TextContentBlock { Text = part.Text }, new TextContentBlock { Text = JsonSerializer.Serialize(part.Given, ToolsSetup.Json) }];

@@ -3,7 +3,6 @@ using System.ComponentModel.DataAnnotations;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using ModelContextProtocol.Server;
-using Role = McpFilesServer.Data.Role;
 
 namespace McpFilesServer.Tools;
 
@@ -20,7 +19,7 @@ internal sealed class WritingTools(Places places, Files files, Caller caller)
         [Description("The etag of the version to replace, as a read or a listing gave it."), StringLength(64, MinimumLength = 1)] string? if_match = null,
         CancellationToken cancellationToken = default)
     {
-        var place = await places.OpenAsync(caller, project, Role.Editor, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ChangeFiles, cancellationToken);
         return files.Write(place, path, content, if_match);
     }
 }

@@ -69,8 +69,9 @@ internal static class DiskFaults
     public static string Quote(ProjectPath path)
     {
         const int limit = 200;
-        return path.IsRoot ? "the project's own directory"
-            : path.Text.Length <= limit ? $"'{path.Text}'"
-            : $"'{path.Text[..(char.IsHighSurrogate(path.Text[limit - 1]) ? limit - 1 : limit)]}…'";
+        var text = path.Shown;
+        return text.Length == 0 ? "the project's own directory"
+            : text.Length <= limit ? $"'{text}'"
+            : $"'{text[..(char.IsHighSurrogate(text[limit - 1]) ? limit - 1 : limit)]}…'";
     }
 }

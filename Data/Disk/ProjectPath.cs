@@ -14,13 +14,19 @@ internal sealed record ProjectPath
     /// <summary>The most components that a path may have.</summary>
     public const int MaxDepth = 64;
 
-    private ProjectPath(string text) => Text = text;
+    // How much of the text is the directory that the caller's paths start from, the slash after it included.
+    private readonly int _start;
+
+    private ProjectPath(string text, int start = 0) => (Text, _start) = (text, start);
 
     /// <summary>The project itself.</summary>
     public static ProjectPath Root { get; } = new("");
 
-    /// <summary>The path, '/'-separated; empty for the project itself.</summary>
+    /// <summary>The path in the project, '/'-separated; empty for the project itself.</summary>
     public string Text { get; }
+
+    /// <summary>The path as the caller names it: from the directory that he started in. What is shown to him is this.</summary>
+    public string Shown => Text.Length > _start ? Text[_start..] : "";
 
     public bool IsRoot => Text.Length == 0;
 
@@ -28,7 +34,7 @@ internal sealed record ProjectPath
     public string Name => Text[(Text.LastIndexOf('/') + 1)..];
 
     /// <summary>The directory around it; the project itself is its own parent.</summary>
-    public ProjectPath Parent => Text.LastIndexOf('/') is > 0 and var slash ? new(Text[..slash]) : Root;
+    public ProjectPath Parent => Text.LastIndexOf('/') is > 0 and var slash ? new(Text[..slash], _start) : Root;
 
     public IReadOnlyList<string> Components => IsRoot ? [] : Text.Split('/');
 
@@ -54,7 +60,8 @@ internal sealed record ProjectPath
 
     /// <summary>A path that starts in this directory.</summary>
     /// <exception cref="ProblemException">Together they are too long.</exception>
-    public ProjectPath Join(ProjectPath path) => IsRoot ? path : path.IsRoot ? this : Parse($"{Text}/{path.Text}");
+    public ProjectPath Join(ProjectPath path) =>
+        IsRoot ? path : new((path.IsRoot ? this : Parse($"{Text}/{path.Text}")).Text, Text.Length + 1);
 
     /// <summary>The path of an entry found in this directory, or null when no caller could ever name it.</summary>
     public ProjectPath? Child(string name)
@@ -63,7 +70,7 @@ internal sealed record ProjectPath
         return !name.Contains('/', StringComparison.Ordinal)
             && NameRules.ProblemOfText(text, MaxBytes) is null
             && string.Equals(NameRules.Compose(name), name, StringComparison.Ordinal)
-            && ProblemOfPath(text) is null ? new(text) : null;
+            && ProblemOfPath(text) is null ? new(text, _start) : null;
     }
 
     public override string ToString() => Text;

@@ -15,7 +15,7 @@ internal sealed class NoteTools(Places places, Files files, Caller caller)
         [Description("The note.")] string text,
         CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Editor, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ChangeFiles, cancellationToken);
         return files.Write(place, $"note-{Guid.NewGuid():n}.md", text, ifMatch: null);
     }
 }

@@ -10,7 +10,7 @@ public sealed partial class RoomTests
     /// <summary>What a room may name of another: whole rooms for Tools, single crossings between Auth and Data.</summary>
     private static readonly Dictionary<string, (string[] Rooms, string[] Crossings)> Allowed = new()
     {
-        ["Auth"] = (["Auth"], ["IPerson", "IDownstreamToken"]),
+        ["Auth"] = (["Auth"], ["IPerson", "ICaller", "IDownstreamToken"]),
         ["Data"] = (["Data"], ["IAudit", "AuditRecord"]),
         ["Tools"] = (["Tools", "Auth", "Data"], []),
         ["Commands"] = (["Commands", "Auth", "Data"], []),

@@ -30,10 +30,10 @@ public sealed class Server : IAsyncLifetime
     {
     }
 
-    internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null)
+    internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null, Server? before = null)
     {
-        Storage = Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
-        var (port, providerPort) = (FreePort(), FreePort());
+        Storage = before?.Storage ?? Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
+        var (port, providerPort) = (before?.Url.Port ?? FreePort(), before?.Provider.Port ?? FreePort());
         Url = new Uri($"http://localhost:{port}");
         Resource = $"http://localhost:{port}/mcp";
         Provider = new Uri($"http://localhost:{providerPort}/");
@@ -95,6 +95,15 @@ public sealed class Server : IAsyncLifetime
         }
     }
 
+    /// <summary>Stops the server and starts one like it on the same storage and ports, which the caller disposes in its place.</summary>
+    internal async Task<Server> RestartAsync(Action<IServiceCollection>? services = null, params (string Key, string Value)[] settings)
+    {
+        await StopAsync();
+        var server = new Server(settings, services, before: this);
+        await server.InitializeAsync();
+        return server;
+    }
+
     public ValueTask InitializeAsync()
     {
         _factory.StartServer();
@@ -133,10 +142,15 @@ public sealed class Server : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        await StopAsync();
+        Directory.Delete(Storage, recursive: true);
+    }
+
+    private async Task StopAsync()
+    {
         Http.Dispose();
         await _factory.DisposeAsync();
         SqliteConnection.ClearAllPools();
-        Directory.Delete(Storage, recursive: true);
     }
 
     private sealed class Factory(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services) : WebApplicationFactory<Program>

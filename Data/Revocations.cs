@@ -10,7 +10,7 @@ internal sealed class Revocations(Database database) : IRevocations
     private const int Patience = 1;
 
     /// <summary>What kills a token. One look-up by the whole primary key for each: with "or" SQLite is free to scan instead.</summary>
-    private const string IsRevoked =
+    internal const string IsRevoked =
         """
         select 1 from revocation where issuer = @Issuer and kind = 'token' and name = @TokenId and client = '' and issued_until >= @IssuedAt
         union all

@@ -24,6 +24,7 @@ public sealed class Server : IAsyncLifetime
 {
     private static int s_lastPort = Environment.ProcessId * 97 % 12_000;
     private readonly Factory _factory;
+    private bool _restarted;
 
     public Server()
         : this([])
@@ -95,10 +96,11 @@ public sealed class Server : IAsyncLifetime
         }
     }
 
-    /// <summary>Stops the server and starts one like it on the same storage and ports, which the caller disposes in its place.</summary>
+    /// <summary>Stops the server and starts one like it on the same storage and ports. That one is disposed too, and takes the storage with it.</summary>
     internal async Task<Server> RestartAsync(Action<IServiceCollection>? services = null, params (string Key, string Value)[] settings)
     {
         await StopAsync();
+        _restarted = true;
         var server = new Server(settings, services, before: this);
         await server.InitializeAsync();
         return server;
@@ -142,8 +144,11 @@ public sealed class Server : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await StopAsync();
-        Directory.Delete(Storage, recursive: true);
+        if (!_restarted)
+        {
+            await StopAsync();
+            Directory.Delete(Storage, recursive: true);
+        }
     }
 
     private async Task StopAsync()

@@ -13,6 +13,11 @@ Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", Environment.GetEnvi
 
 try
 {
+    if (args is [RevokeCommand.Name, ..] && RevokeCommand.Read(args) is null)
+    {
+        return await RevokeCommand.ShowUsageAsync();
+    }
+
     var builder = WebApplication.CreateBuilder(args);
 #if DEBUG
     if (args is [TokenCommand.Name, ..])
@@ -20,7 +25,7 @@ try
         return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
     }
 #endif
-    if (args is not [CheckCommand.Name, ..] && Usage.IsAskedFor(args))
+    if (args is not [CheckCommand.Name or RevokeCommand.Name, ..] && Usage.IsAskedFor(args))
     {
         return await Usage.ShowAsync();
     }
@@ -54,12 +59,18 @@ try
     app.UseAuthorization();
     app.MapTools().RequireGateway(app.Services);
     app.MapResourceMetadata();
+    app.MapBackchannelLogout();
     app.MapFrontPage();
     app.MapHealth();
 
     if (args is [CheckCommand.Name, ..])
     {
         return CheckCommand.Describe(app, Console.Out);
+    }
+
+    if (args is [RevokeCommand.Name, ..])
+    {
+        return await RevokeCommand.Read(args)!.RunAsync(app, Console.Out, Console.Error);
     }
 
     await app.RunAsync();

@@ -14,6 +14,9 @@ internal sealed class AuthOptions : ISettings
     /// <summary>How far the clocks of issuer and server may differ. Half a minute by default, and at most.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>How long after it was issued any token can be used: the longest lifetime of an issuer, and the clocks' difference.</summary>
+    public TimeSpan LongestUse => Issuers.Max(issuer => issuer.LifetimeLimit) + ClockSkew;
+
     /// <summary>Whether a client may call. Client ids are compared exactly.</summary>
     public bool Allows(string client) => AllowedClients.Count == 0 || AllowedClients.Contains(client);
 

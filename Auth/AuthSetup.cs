@@ -23,6 +23,7 @@ internal static class AuthSetup
         builder.WebHost.ConfigureKestrel(kestrel => Door.Limits(kestrel, mcp));
         builder.Services.AddCors(options => Door.Cors(options, mcp));
         AddGateway(builder.Services);
+        AddRevocation(builder.Services);
         var schemes = AddTokens(builder, auth, mcp);
         if (Exchange.IsConfiguredIn(builder.Configuration))
         {
@@ -46,6 +47,14 @@ internal static class AuthSetup
             .AddScoped<IDownstreamToken>(Decision.Current);
     }
 
+    /// <summary>What ends a token before it expires. Where revocations are kept is for Data to say.</summary>
+    private static void AddRevocation(IServiceCollection services)
+    {
+        services.AddSingleton<TokenStanding>().AddSingleton<OpenRequests>().AddSingleton<LogoutTokens>().AddSingleton<RevocationPurge>();
+        services.AddHostedService<OpenRequestsWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<RevocationPurge>());
+    }
+
     /// <summary>
     /// A scheme for each issuer, with its own keys, and one before them that finds out whose the token is. None is the default: tokens are looked at
     /// where the gateway stands, and nowhere else can they make work.
@@ -56,6 +65,7 @@ internal static class AuthSetup
         var schemes = services.AddAuthentication()
             .AddPolicyScheme(JwtBearerDefaults.AuthenticationScheme, null, scheme => scheme.ForwardDefaultSelector = TokenValidation.SchemeOf(auth));
         KeyDocuments.Configure(services);
+        Introspection.Configure(services);
         for (var i = 0; i < auth.Issuers.Count; i++)
         {
             var (issuer, scheme) = (auth.Issuers[i], TokenValidation.Scheme(i));
@@ -65,8 +75,11 @@ internal static class AuthSetup
                 provider.GetRequiredService<TimeProvider>()));
             schemes.AddJwtBearer(scheme, _ => { });
             services.AddOptions<JwtBearerOptions>(scheme).Configure<IServiceProvider>((options, provider) => TokenValidation.Configure(
-                options, issuer, issuer.Audience ?? mcp.Resource, auth.ClockSkew,
-                provider.GetRequiredKeyedService<IssuerKeys>(scheme), provider.GetRequiredService<TimeProvider>()));
+                options, issuer, issuer.Audience ?? mcp.Resource, auth.ClockSkew, provider, provider.GetRequiredKeyedService<IssuerKeys>(scheme)));
+            if (issuer.Introspection is not null)
+            {
+                services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Introspection>(provider, issuer, issuer.Audience ?? mcp.Resource));
+            }
         }
 
         return schemes;

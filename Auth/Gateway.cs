@@ -10,7 +10,8 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
+internal sealed class Gateway(
+    Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, TokenStanding standing, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -44,6 +45,12 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     {
         var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
         var (message, fault) = caller is null ? (null, WithoutCaller(http)) : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.RequestAborted);
+        if (caller is not null && http.Features.Get<OpenRequest>() is not { IsFresh: true })
+        {
+            caller = await AgainAsync(http, caller);
+            (message, fault) = caller is null ? (null, WithoutCaller(http)) : (message, fault);
+        }
+
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
@@ -57,7 +64,18 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
 
         var decision = new Decision(caller!, operation!, message!);
         http.Features.Set(decision);
+        http.Features.Get<OpenRequest>()!.Serve(operation!);
         return operation!.Downstream is null ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+    }
+
+    /// <summary>A body that is sent slowly must not carry a token past its end: when reading took long, the token is looked at again.</summary>
+    private async Task<Caller?> AgainAsync(HttpContext http, Caller caller)
+    {
+        var stands = standing.HasExpired(caller)
+            ? new Standing(null, new TokenFault("token_expired"))
+            : await standing.CheckAsync(caller, http.Features.Get<OpenRequest>()!.Token, http.RequestAborted);
+        http.Features.Set(stands.Fault);
+        return stands.Caller;
     }
 
     private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
@@ -76,7 +94,7 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch
     {
         null => Refusal.NoToken(auth.Prefixed(mcp.BaselineScopes, null)),
-        { IssuerUnavailable: true } => Refusal.IssuerUnavailable,
+        { Unavailable: true, Reason: var reason } => Refusal.TokenUnchecked(reason),
         { Reason: var reason } => failures.Count(http.Connection.RemoteIpAddress) is { } wait
             ? Refusal.TooManyBadTokens(wait)
             : Refusal.BadToken(auth.Prefixed(mcp.BaselineScopes, null), reason),

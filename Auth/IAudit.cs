@@ -12,7 +12,10 @@ internal interface IAudit
 /// <summary>One decision, in words for the operator. Never a token, an argument or content: names, hashes and reasons.</summary>
 internal sealed record AuditRecord
 {
-    /// <summary><c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it.</summary>
+    /// <summary>
+    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it; <c>revocation</c> for tokens that were revoked, for a logout
+    /// that was refused, and for an answer that was broken off because its token no longer counted.
+    /// </summary>
     public required string Kind { get; init; }
 
     /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>.</summary>
@@ -72,4 +75,8 @@ internal sealed record AuditRecord
         ScopesNeeded = operation is null ? null : string.Join(' ', operation.Scopes),
         ScopesHeld = caller is null ? null : string.Join(' ', caller.Scopes.Order(StringComparer.Ordinal)),
     };
+
+    /// <summary>About revocation. Whom it concerns is for the one who records it to add.</summary>
+    public static AuditRecord OfRevocation(string decision, string reason, string policyVersion) =>
+        new() { Kind = "revocation", Decision = decision, Reason = reason, PolicyVersion = policyVersion, TraceId = Activity.Current?.TraceId.ToString() };
 }

@@ -37,6 +37,9 @@ internal sealed class IssuerOptions
     /// <summary>The ids of the tenants whose people may call. For Entra, where all tenants share their keys.</summary>
     public ISet<string> AllowedTenants { get; set; } = new HashSet<string>(StringComparer.Ordinal);
 
+    /// <summary>Where the issuer is asked, on every request, whether the token is still active (RFC 7662). Null: it is not asked.</summary>
+    public IntrospectionOptions? Introspection { get; set; }
+
     /// <summary><see cref="MaxTokenLifetime"/>, or the default of the profile.</summary>
     public TimeSpan LifetimeLimit => MaxTokenLifetime ?? TimeSpan.FromMinutes(Profile == TokenProfile.Entra ? 15 : 5);
 
@@ -66,6 +69,11 @@ internal sealed class IssuerOptions
         if (LifetimeLimit <= TimeSpan.Zero || LifetimeLimit > TimeSpan.FromMinutes(90))
         {
             yield return $"{name}:MaxTokenLifetime must be more than zero and at most 01:30:00.";
+        }
+
+        foreach (var problem in Introspection?.Problems($"{name}:{nameof(Introspection)}", Profile, environment) ?? [])
+        {
+            yield return problem;
         }
 
         if (ScopePrefix.Any(c => c is <= ' ' or >= '\x7f' or '"' or '\\'))

@@ -62,7 +62,7 @@ internal sealed class McpOptions : ISettings
         {
             yield return $"Mcp:Resource '{Resource}' must be in canonical form: lower-case host, no default port, a path, no trailing slash, query or fragment.";
         }
-        else if (((string[])["/health", "/.well-known"]).Any(taken => resource.AbsolutePath == taken || resource.AbsolutePath.StartsWith($"{taken}/", StringComparison.Ordinal))
+        else if (((string[])["/health", "/.well-known", BackchannelLogout.Path]).Any(taken => resource.AbsolutePath == taken || resource.AbsolutePath.StartsWith($"{taken}/", StringComparison.Ordinal))
             || resource.AbsolutePath.Any(c => c is '%' or '{' or '}'))
         {
             yield return $"Mcp:Resource '{Resource}' must have a plain path of its own, such as /mcp.";

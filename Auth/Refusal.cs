@@ -103,8 +103,8 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     public static readonly Refusal NotCarriedOut = new(202, 0, "", "notification_not_carried_out");
 
     // It is us.
-    public static readonly Refusal IssuerUnavailable =
-        new(503, 503, "Access tokens cannot be checked at the moment. Try again in a few seconds.", "issuer_unavailable") { RetryAfter = 5 };
+    public static Refusal TokenUnchecked(string reason) =>
+        new(503, 503, "Access tokens cannot be checked at the moment. Try again in a few seconds.", reason) { RetryAfter = 5 };
 
     public static readonly Refusal Unavailable =
         new(503, 503, "The server cannot decide on requests at the moment. Try again in a few seconds.", "unavailable") { RetryAfter = 5 };

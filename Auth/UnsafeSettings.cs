@@ -54,6 +54,12 @@ internal static class UnsafeSettings
             yield return "DetailedErrors would show callers what went wrong inside. Remove it.";
         }
 
+        foreach (var secret in configuration.GetSection($"{AuthOptions.Section}:{nameof(AuthOptions.Issuers)}").AsEnumerable().Select(setting => setting.Key)
+            .Where(key => key.EndsWith($":{nameof(IntrospectionOptions.ClientSecret)}", StringComparison.OrdinalIgnoreCase) && files.Any(file => file.TryGet(key, out _))))
+        {
+            yield return $"{secret} is a secret in a settings file. Remove it, and set it in the environment or from a secret store.";
+        }
+
         foreach (var problem in ExchangeProblems(obo, files))
         {
             yield return problem;

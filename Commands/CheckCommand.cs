@@ -51,10 +51,11 @@ internal static class CheckCommand
         output.WriteLine($"Resource     {mcp.Resource} (metadata at {mcp.MetadataUri})");
         foreach (var issuer in auth.Issuers)
         {
-            output.WriteLine($"Issuer       {issuer.Authority} ({issuer.Profile}, tokens of at most {issuer.LifetimeLimit}, audience {issuer.Audience ?? mcp.Resource})");
+            output.WriteLine($"Issuer       {issuer.Authority} ({issuer.Profile}, tokens of at most {issuer.LifetimeLimit}, audience {issuer.Audience ?? mcp.Resource}{(issuer.Introspection is null ? "" : $", asked on every request at {issuer.Introspection.Endpoint}")})");
         }
 
         output.WriteLine($"Clients      {(auth.AllowedClients.Count == 0 ? "any that an issuer vouches for" : string.Join(", ", auth.AllowedClients))}");
+        output.WriteLine($"Logout       {(LogoutTokens.Audience(app.Configuration) is { } audience ? $"{BackchannelLogout.Path}, for {audience}" : "not served: Obo:ClientId is not set")}");
         output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(app.Environment))}");
         output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
         output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");

@@ -7,6 +7,7 @@ internal static class Usage
         """
         usage: dotnet run                            serves
                dotnet run -- check                   says what is configured, and what is unsafe about it
+               dotnet run -- revoke --user SUBJECT   revokes tokens of the running server; revoke alone says which
                dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
                settings can follow, such as --Storage:Directory=/srv/files
         """;

@@ -7,6 +7,9 @@ namespace McpFilesServer.Data;
 /// <summary>What is kept and fetched: projects, files on disk, the audit, Microsoft Graph.</summary>
 internal static class DataSetup
 {
+    /// <summary>The database of everything but the audit, in <c>Storage:Directory</c>.</summary>
+    public const string DatabaseFile = "server.db";
+
     public static void AddData(this WebApplicationBuilder builder)
     {
         var storage = builder.AddSettings<StorageOptions>();
@@ -23,13 +26,13 @@ internal static class DataSetup
 
         var mounts = Mounted(files, builder.Environment, directory, root);
         var services = builder.Services;
-        services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, "server.db"), "Schema")));
+        services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, DatabaseFile), "Schema")));
         services.AddSingleton<IAudit>(provider =>
             new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, mounts, provider.GetRequiredService<TimeProvider>())));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
-        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>();
+        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<IRevocations, Revocations>();
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
         services.AddHttpClient<Graph>(client =>
             {

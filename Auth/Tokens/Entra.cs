@@ -41,7 +41,7 @@ internal static class Entra
     }
 
     public static Caller CallerOf(TokenClaims claims) => Caller.Of(
-        claims.Text("iss")!, claims.Text("oid")!, claims.Text("name"), claims.Text("azp")!, claims.Text("uti")!, claims.Scope("scp"), IsApplication(claims));
+        claims, claims.Text("oid")!, claims.Text("azp")!, claims.Text("uti")!, claims.Scope("scp"), IsApplication(claims));
 
     /// <summary>An application that acts for nobody: it says so, or it has roles and no delegated scope.</summary>
     private static bool IsApplication(TokenClaims claims) => claims.Text("idtyp") == "app" || (!claims.Has("scp") && claims.Has("roles"));

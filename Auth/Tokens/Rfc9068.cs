@@ -26,6 +26,6 @@ internal static class Rfc9068
         var (subject, client) = (claims.Text("sub")!, claims.Text("client_id")!);
         // A client that acts for nobody is its own subject (§5). Two widespread ways to say the same beside the standard are known here too.
         var isApplication = subject == client || subject == $"{client}@clients" || claims.Text("gty") == "client-credentials";
-        return Caller.Of(claims.Text("iss")!, subject, claims.Text("name"), client, claims.Text("jti")!, claims.Scope("scope"), isApplication);
+        return Caller.Of(claims, subject, client, claims.Text("jti")!, claims.Scope("scope"), isApplication);
     }
 }

@@ -23,10 +23,11 @@ internal static class StrictToken
     {
         try
         {
-            using var header = JsonDocument.Parse(Base64Url.DecodeFromChars(token.EncodedHeader), Strict);
-            using var payload = JsonDocument.Parse(Base64Url.DecodeFromChars(token.EncodedPayload), Strict);
+            using var header = Part(token.EncodedHeader);
+            using var payload = Part(token.EncodedPayload);
             var claims = new TokenClaims(payload.RootElement);
-            reason = HeaderFault(header.RootElement) ?? TimesFault(claims, issuer.LifetimeLimit, skew, now) ?? BindingFault(claims) ?? AudienceFault(claims) ?? issuer.Profile switch
+            reason = HeaderFault(header.RootElement) ?? TimesFault(claims, issuer.LifetimeLimit, skew, now) ?? BindingFault(claims) ?? AudienceFault(claims)
+                ?? SessionFault(claims) ?? issuer.Profile switch
             {
                 TokenProfile.Rfc9068 => Rfc9068.Fault(claims),
                 TokenProfile.Entra => Entra.Fault(claims, issuer),
@@ -41,14 +42,18 @@ internal static class StrictToken
         }
     }
 
+    /// <summary>A part of a token, without members that stand there twice.</summary>
+    public static JsonDocument Part(string encoded) => JsonDocument.Parse(Base64Url.DecodeFromChars(encoded), Strict);
+
     /// <summary>What would change how the token is read must be understood or the token refused (RFC 7515 §4.1.11); nothing of it is.</summary>
-    private static string? HeaderFault(JsonElement header) =>
+    public static string? HeaderFault(JsonElement header) =>
         Extensions.Any(name => header.TryGetProperty(name, out _)) ? "token_header_extension" : null;
 
     /// <summary>One audience, or a list of them (RFC 7519 §4.1.3); that the right one is among them has been checked.</summary>
     private static string? AudienceFault(TokenClaims claims) => claims.IsTextOrTexts("aud") ? null : "token_claim_aud";
 
-    private static string? TimesFault(TokenClaims claims, TimeSpan limit, TimeSpan skew, DateTimeOffset now)
+    /// <summary><c>exp</c>, <c>nbf</c> and <c>iat</c> against the clock and the longest life.</summary>
+    public static string? TimesFault(TokenClaims claims, TimeSpan limit, TimeSpan skew, DateTimeOffset now)
     {
         if (claims.Time("exp") is not { } exp || claims.Time("iat") is not { } iat)
         {
@@ -62,6 +67,9 @@ internal static class StrictToken
             : exp - iat > limit ? "token_lives_too_long"
             : null;
     }
+
+    /// <summary>A session that cannot be read could not be ended.</summary>
+    private static string? SessionFault(TokenClaims claims) => claims.Has("sid") && claims.Text("sid") is null ? "token_claim_sid" : null;
 
     /// <summary>A sender-constrained token presented as plain Bearer is a stolen one (RFC 9449 §7.2, RFC 8705 §3).</summary>
     private static string? BindingFault(TokenClaims claims) => claims.Has("cnf") ? "token_sender_constrained" : null;

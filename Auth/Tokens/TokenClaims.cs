@@ -20,6 +20,15 @@ internal readonly struct TokenClaims(JsonElement claims)
         && (value.ValueKind == JsonValueKind.String
             || (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String)));
 
+    /// <summary>Whether the claim is this text, or a list of texts with this one among them.</summary>
+    public bool Names(string name, string text) =>
+        IsTextOrTexts(name) && claims.GetProperty(name) is var value
+        && (value.ValueKind == JsonValueKind.Array ? value.EnumerateArray().Any(item => item.ValueEquals(text)) : value.ValueEquals(text));
+
+    /// <summary>Whether the claim is this text and no other, alone or as a list of one.</summary>
+    public bool NamesOnly(string name, string text) =>
+        Names(name, text) && (claims.GetProperty(name) is not { ValueKind: JsonValueKind.Array } list || list.GetArrayLength() == 1);
+
     /// <summary>A NumericDate (RFC 7519 §2): a number of seconds within what a date can be, never a string.</summary>
     public DateTimeOffset? Time(string name) =>
         claims.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number

@@ -9,8 +9,8 @@ namespace McpFilesServer.Auth;
 
 /// <summary>Why a presented token was not accepted. For the audit; the client only hears <c>invalid_token</c>.</summary>
 /// <param name="Reason">A stable snake_case word.</param>
-/// <param name="IssuerUnavailable">The issuer's keys could not be had: nobody's fault who calls, so 503 and not 401.</param>
-internal sealed record TokenFault(string Reason, bool IssuerUnavailable = false);
+/// <param name="Unavailable">The issuer or the revocations could not be asked: nobody's fault who calls, so 503 and not 401.</param>
+internal sealed record TokenFault(string Reason, bool Unavailable = false);
 
 /// <summary>
 /// One bearer scheme for each issuer, so that a token is only ever checked with its own issuer's keys. Every request is validated
@@ -22,39 +22,51 @@ internal static class TokenValidation
     private const int MaxTokenLength = 16 * 1024;
 
     /// <summary>Settings of one issuer's scheme. JwtBearer's defaults are soft in a dozen places; each line here hardens one.</summary>
-    public static void Configure(JwtBearerOptions options, IssuerOptions issuer, string audience, TimeSpan skew, IssuerKeys keys, TimeProvider time)
+    public static void Configure(JwtBearerOptions options, IssuerOptions issuer, string audience, TimeSpan skew, IServiceProvider services, IssuerKeys keys)
     {
+        var (time, standing, open) = (services.GetRequiredService<TimeProvider>(), services.GetRequiredService<TokenStanding>(), services.GetRequiredService<OpenRequests>());
         options.ConfigurationManager = keys;
         options.RefreshOnIssuerKeyNotFound = false;
         options.MapInboundClaims = false;
         options.IncludeErrorDetails = false;
         options.TokenHandlers.Clear();
-        options.TokenHandlers.Add(new JsonWebTokenHandler { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxTokenLength });
-        var types = issuer.Profile == TokenProfile.Entra ? Entra.Types : Rfc9068.Types;
-        options.TokenValidationParameters = new TokenValidationParameters
-        {
-            ValidateIssuer = true,
-            IssuerValidator = (iss, _, _) => issuer.Issues(iss) ? iss : throw new SecurityTokenInvalidIssuerException(),
-            ValidateAudience = true,
-            // The default takes `resource/` for `resource`. RFC 8707 §2 knows no such thing.
-            AudienceValidator = (audiences, _, _) => audiences.Contains(audience, StringComparer.Ordinal),
-            RequireSignedTokens = true,
-            ValidateIssuerSigningKey = true,
-            TryAllIssuerSigningKeys = false,
-            ValidAlgorithms = StrictToken.Algorithms,
-            TypeValidator = (type, _, _) => types.Contains(type, StringComparer.OrdinalIgnoreCase) ? type : throw new SecurityTokenInvalidTypeException(),
-            RequireExpirationTime = true,
-            ValidateLifetime = true,
-            LifetimeValidator = (_, expires, _, _) => expires > time.GetUtcNow().UtcDateTime - skew,
-            NameClaimType = "name",
-        };
+        options.TokenHandlers.Add(Handler());
+        options.TokenValidationParameters = Parameters(issuer, audience, issuer.Profile == TokenProfile.Entra ? Entra.Types : Rfc9068.Types, skew, time);
         options.Events = new JwtBearerEvents
         {
             OnMessageReceived = context => RequireKeysAsync(context, keys),
             OnAuthenticationFailed = context => Fault(context.HttpContext, "token_invalid"),
-            OnTokenValidated = context => ReadCaller(context, issuer, skew, time),
+            OnTokenValidated = async context =>
+            {
+                if (ReadCaller(context, issuer, skew, time) is { } caller)
+                {
+                    await RequireStandingAsync(context, caller, standing, open);
+                }
+            },
         };
     }
+
+    /// <summary>Reads tokens up to a size, and leaves the names of their claims alone.</summary>
+    public static JsonWebTokenHandler Handler() => new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxTokenLength };
+
+    /// <summary>What the library is to check. The keys are added where the token is looked at.</summary>
+    public static TokenValidationParameters Parameters(IssuerOptions issuer, string audience, string[] types, TimeSpan skew, TimeProvider time) => new()
+    {
+        ValidateIssuer = true,
+        IssuerValidator = (iss, _, _) => issuer.Issues(iss) ? iss : throw new SecurityTokenInvalidIssuerException(),
+        ValidateAudience = true,
+        // The default takes `resource/` for `resource`. RFC 8707 §2 knows no such thing.
+        AudienceValidator = (audiences, _, _) => audiences.Contains(audience, StringComparer.Ordinal),
+        RequireSignedTokens = true,
+        ValidateIssuerSigningKey = true,
+        TryAllIssuerSigningKeys = false,
+        ValidAlgorithms = StrictToken.Algorithms,
+        TypeValidator = (type, _, _) => types.Contains(type, StringComparer.OrdinalIgnoreCase) ? type : throw new SecurityTokenInvalidTypeException(),
+        RequireExpirationTime = true,
+        ValidateLifetime = true,
+        LifetimeValidator = (_, expires, _, _) => expires > time.GetUtcNow().UtcDateTime - skew,
+        NameClaimType = "name",
+    };
 
     /// <summary>
     /// The scheme for a request's token: that of the issuer it names. The name is not trusted, it only chooses whose keys the
@@ -73,7 +85,7 @@ internal static class TokenValidation
             ? header["Bearer ".Length..].Trim(' ') : null;
 
     /// <summary>A text member of the header (part 0) or the claims (part 1) of a token that nobody has validated yet.</summary>
-    private static string? Part(string? token, int part, string member)
+    public static string? Part(string? token, int part, string member)
     {
         try
         {
@@ -115,24 +127,43 @@ internal static class TokenValidation
         }
         catch (IssuerUnavailableException)
         {
-            context.HttpContext.Features.Set(new TokenFault("issuer_unavailable", IssuerUnavailable: true));
+            context.HttpContext.Features.Set(new TokenFault("issuer_unavailable", Unavailable: true));
             context.Fail("The issuer cannot be reached.");
         }
     }
 
-    private static Task ReadCaller(TokenValidatedContext context, IssuerOptions issuer, TimeSpan skew, TimeProvider time)
+    private static Caller? ReadCaller(TokenValidatedContext context, IssuerOptions issuer, TimeSpan skew, TimeProvider time)
     {
         var token = (JsonWebToken)context.SecurityToken;
-        if (StrictToken.Read(token, issuer, skew, time.GetUtcNow(), out var reason) is not { } caller)
+        var caller = StrictToken.Read(token, issuer, skew, time.GetUtcNow(), out var reason);
+        if (caller is null)
         {
             context.Fail(reason);
-            return Fault(context.HttpContext, reason);
+            _ = Fault(context.HttpContext, reason);
+        }
+
+        return caller;
+    }
+
+    /// <summary>
+    /// Last, whether the token still counts, before anything else of the request is looked at: whoever holds a revoked token learns nothing more than
+    /// with a forged one, and nothing is exchanged, run or told for it.
+    /// </summary>
+    private static async Task RequireStandingAsync(TokenValidatedContext context, Caller caller, TokenStanding standing, OpenRequests open)
+    {
+        var token = ((JsonWebToken)context.SecurityToken).EncodedToken;
+        var stands = await standing.CheckAsync(caller, token, context.HttpContext.RequestAborted);
+        if (stands.Caller is null)
+        {
+            context.HttpContext.Features.Set(stands.Fault);
+            context.Fail(stands.Fault!.Reason);
+            return;
         }
 
         // For the On-Behalf-Of exchange, which finds the assertion here and nowhere else.
-        ((ClaimsIdentity)context.Principal!.Identity!).BootstrapContext = token.EncodedToken;
-        context.HttpContext.Features.Set(caller);
-        return Task.CompletedTask;
+        ((ClaimsIdentity)context.Principal!.Identity!).BootstrapContext = token;
+        context.HttpContext.Features.Set(stands.Caller);
+        open.Add(context.HttpContext, stands.Caller, token);
     }
 
     /// <summary>The first fault is the one that counts.</summary>

@@ -34,6 +34,9 @@ public sealed class CheckTests : IDisposable
     [InlineData("Auth__Issuers__0__Audience", "*")]
     [InlineData("Auth__Issuers__0__Audience", " ")]
     [InlineData("Auth__Issuers__0__ClientSecret", "s3cret")]
+    [InlineData("Auth__Issuers__0__Introspection__Endpoint", "http://idp.example.com/introspect")]
+    [InlineData("Auth__Issuers__0__Introspection__Endpoint", "http://localhost:5081/introspect")]
+    [InlineData("Auth__Issuers__0__Introspection__ClientId", "files")]
     [InlineData("Auth__ClockSkew", "00:05:00")]
     [InlineData("Auth__AllowedClients__0", "*")]
     [InlineData("Graph__BaseUrl", "http://graph.example.com")]
@@ -43,6 +46,7 @@ public sealed class CheckTests : IDisposable
     [InlineData("ASPNETCORE_FORWARDEDHEADERS_ENABLED", "true")]
     [InlineData("Mcp__KnownProxies__0", "::/8")]
     [InlineData("Mcp__Resource", "https://files.example.com/health/mcp")]
+    [InlineData("Mcp__Resource", "https://files.example.com/backchannel-logout")]
     [InlineData("Auth__Issuers__0__ScopePrefix", "a\"b")]
     [InlineData("Obo__ClientCredentials__0__Base64EncodedValue", "s3cret")]
     [InlineData("Graph__Scopes__0", "https://graph.microsoft.com/Other")]
@@ -76,6 +80,25 @@ public sealed class CheckTests : IDisposable
 
         Assert.Equal(1, exitCode);
         Assert.Contains("Obo:ClientCredentials:0:ClientSecret is a secret in a settings file.", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_secret_for_introspection_may_come_from_the_environment_and_not_from_a_settings_file(bool file)
+    {
+        Directory.CreateDirectory(_storage);
+        await File.WriteAllTextAsync(
+            Path.Combine(_storage, "appsettings.json"), $$"""{ "Auth": { "Issuers": [ { "Introspection": { "ClientId": "files" {{(file ? ", \"ClientSecret\": \"s3cret\"" : "")}} } } ] } }""");
+        (string, string)[] settings = [.. Good, ("Auth__Issuers__0__Introspection__Endpoint", "https://idp.example.com/introspect")];
+
+        var (exitCode, output, _) = await ServerProcess.RunAsync(
+            ["check", "--contentRoot", _storage], file ? settings : [.. settings, ("Auth__Issuers__0__Introspection__ClientSecret", "s3cret"), ("Storage__Directory", _storage)]);
+
+        Assert.Equal(file ? 1 : 0, exitCode);
+        Assert.Contains(
+            file ? "Auth:Issuers:0:Introspection:ClientSecret is a secret in a settings file." : "asked on every request at https://idp.example.com/introspect", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", output, StringComparison.Ordinal);
     }
 
     [Fact]

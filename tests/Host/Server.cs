@@ -25,18 +25,19 @@ public sealed class Server : IAsyncLifetime
     private static int s_lastPort = Environment.ProcessId * 97 % 12_000;
     private readonly Factory _factory;
     private readonly bool _ownStorage;
+    private bool _restarted;
 
     public Server()
         : this([])
     {
     }
 
-    internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null)
+    internal Server(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services = null, Server? before = null)
     {
-        Storage = settings.LastOrDefault(setting => setting.Key == "Storage:Directory").Value;
-        _ownStorage = Storage is null;
+        Storage = before?.Storage ?? settings.LastOrDefault(setting => setting.Key == "Storage:Directory").Value;
+        _ownStorage = Storage is null || before?._ownStorage == true;
         Storage ??= Directory.CreateTempSubdirectory("mcp-files-server-").FullName;
-        var (port, providerPort) = (FreePort(), FreePort());
+        var (port, providerPort) = (before?.Url.Port ?? FreePort(), before?.Provider.Port ?? FreePort());
         Url = new Uri($"http://localhost:{port}");
         Resource = $"http://localhost:{port}/mcp";
         Provider = new Uri($"http://localhost:{providerPort}/");
@@ -98,6 +99,16 @@ public sealed class Server : IAsyncLifetime
         }
     }
 
+    /// <summary>Stops the server and starts one like it on the same storage and ports. That one is disposed too, and takes the storage with it.</summary>
+    internal async Task<Server> RestartAsync(Action<IServiceCollection>? services = null, params (string Key, string Value)[] settings)
+    {
+        await StopAsync();
+        _restarted = true;
+        var server = new Server(settings, services, before: this);
+        await server.InitializeAsync();
+        return server;
+    }
+
     public ValueTask InitializeAsync()
     {
         _factory.StartServer();
@@ -136,13 +147,21 @@ public sealed class Server : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        if (!_restarted)
+        {
+            await StopAsync();
+            if (_ownStorage)
+            {
+                Directory.Delete(Storage, recursive: true);
+            }
+        }
+    }
+
+    private async Task StopAsync()
+    {
         Http.Dispose();
         await _factory.DisposeAsync();
         SqliteConnection.ClearAllPools();
-        if (_ownStorage)
-        {
-            Directory.Delete(Storage, recursive: true);
-        }
     }
 
     private sealed class Factory(IEnumerable<(string Key, string Value)> settings, Action<IServiceCollection>? services) : WebApplicationFactory<Program>

@@ -43,6 +43,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>What happens instead of an answer.</summary>
     public Func<HttpContext, Task>? Instead { get; set; }
 
+    /// <summary>Its introspection endpoint; null when it has none.</summary>
+    public Func<HttpContext, Task>? Introspect { get; set; }
+
     public int Fetches => _fetches;
 
     public static async Task<TestIssuer> StartAsync(string path = "")
@@ -112,6 +115,10 @@ internal sealed class TestIssuer : IAsyncDisposable
         if (Instead is { } instead)
         {
             await instead(context);
+        }
+        else if (context.Request.Path == "/introspect" && Introspect is { } introspect)
+        {
+            await introspect(context);
         }
         else if (context.Request.Path == "/keys")
         {

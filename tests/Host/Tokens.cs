@@ -57,6 +57,28 @@ internal sealed class Tokens(Server server)
         return Sign(head.ToJsonString(), payload.ToJsonString(), key ?? own);
     }
 
+    /// <summary>A good logout token for alice's session <c>s1</c>, but for what is changed.</summary>
+    public string ForgeLogout(Action<JsonObject>? claims = null, Action<JsonObject>? header = null, RSA? key = null) => Forge(
+        payload =>
+        {
+            foreach (var name in (string[])["client_id", "scope"])
+            {
+                payload.Remove(name);
+            }
+
+            payload["aud"] = "mcp-files-server";
+            payload["exp"] = payload["iat"]!.GetValue<long>() + 120;
+            payload["sid"] = "s1";
+            payload["events"] = new JsonObject { ["http://schemas.openid.net/event/backchannel-logout"] = new JsonObject() };
+            claims?.Invoke(payload);
+        },
+        head =>
+        {
+            head["typ"] = "logout+jwt";
+            header?.Invoke(head);
+        },
+        key);
+
     /// <summary>Signs these very texts, whatever they are.</summary>
     public static string Sign(string header, string payload, RSA key)
     {

@@ -18,8 +18,7 @@ public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<Sh
     [InlineData("http://localhost:3334/oauth/callback")]
     [InlineData("http://127.0.0.1/")]
     [InlineData("http://[::1]:5000/x")]
-    [InlineData("com.example.app:/callback")]
-    [InlineData("cursor://anysphere.cursor-retrieval/oauth/callback")]
+    [InlineData("https://[2606:4700::1111]/callback?app=1")]
     public async Task A_safe_redirect_uri_is_registered(string uri) => Assert.Equal(32, (await Server.RegisterAsync(uri)).Length);
 
     [Theory]
@@ -29,6 +28,23 @@ public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<Sh
     [InlineData("https://client.example.test/callback#")]
     [InlineData("https://user:secret@client.example.test/callback")]
     [InlineData("https://client.example.test/callback?iss=evil")]
+    [InlineData("https://client.example.test/callback?CODE=x")]
+    [InlineData("https://client.example.test/callback?a=1&state=x")]
+    [InlineData("https://client.example.test\\@evil.test/")]
+    [InlineData("https://@client.example.test/")]
+    [InlineData("https://client.example.test/a b")]
+    [InlineData("https://client.example.test/\u202Egnp")]
+    [InlineData("https:client.example.test/callback")]
+    [InlineData(" https://client.example.test/callback")]
+    [InlineData("http://127.1/callback")]
+    [InlineData("http://2130706433/callback")]
+    [InlineData("http://0x7f.0.0.1/callback")]
+    [InlineData("http://127.0.0.2/callback")]
+    [InlineData("http://[::ffff:127.0.0.1]/callback")]
+    [InlineData("http://localhost@evil.test/callback")]
+    [InlineData("com.example.app:/callback")]
+    [InlineData("cursor://anysphere.cursor-retrieval/oauth/callback")]
+    [InlineData("ws://localhost/callback")]
     [InlineData("javascript:alert(1)")]
     [InlineData("data:text/html,x")]
     [InlineData("file:///etc/passwd")]
@@ -117,7 +133,7 @@ public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<Sh
             Assert.Equal(["openid", "offline_access", "projects:read", "files:read", "files:write"], Strings(body, "scopes_supported"));
             Assert.Equal(["client_secret_post", "client_secret_basic", "none"], Strings(body, "token_endpoint_auth_methods_supported"));
             Assert.True(body.GetProperty("authorization_response_iss_parameter_supported").GetBoolean());
-            Assert.False(body.GetProperty("client_id_metadata_document_supported").GetBoolean());
+            Assert.True(body.GetProperty("client_id_metadata_document_supported").GetBoolean());
             Assert.Equal(Server.Issuer + "register", body.GetProperty("registration_endpoint").GetString());
             Assert.Equal(Server.Issuer + "revoke", body.GetProperty("revocation_endpoint").GetString());
 

@@ -19,7 +19,8 @@ internal sealed record ConfiguredClient
     public IReadOnlyList<string> RedirectUris { get; init; } = [];
 
     /// <exception cref="InvalidOperationException">One of them cannot be. The message names setting and fix.</exception>
-    public static IReadOnlyList<ConfiguredClient> Read(IConfigurationSection section, string serverClientId) => [.. section.GetChildren().Select(client => ReadOne(client, [CommandGrant.ClientId, serverClientId]))];
+    public static IReadOnlyList<ConfiguredClient> Read(IConfigurationSection section, string serverClientId) =>
+        [.. section.GetChildren().Select(client => ReadOne(client, [CommandGrant.ClientId, serverClientId]))];
 
     /// <summary>Makes them known; forgets, with all that was issued to them, those that are no longer in the settings.</summary>
     public static async Task KnowAsync(IOpenIddictApplicationManager clients, IReadOnlyList<ConfiguredClient> configured, CancellationToken cancellationToken)
@@ -43,7 +44,14 @@ internal sealed record ConfiguredClient
 
     private static ConfiguredClient ReadOne(IConfigurationSection section, string[] taken)
     {
-        var client = section.Get<ConfiguredClient>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new ConfiguredClient();
+        string[] settings = [nameof(Id), nameof(Name), nameof(RedirectUris)];
+
+        if (section.GetChildren().FirstOrDefault(setting => !settings.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+        {
+            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. A client has: {string.Join(", ", settings)}.");
+        }
+
+        var client = section.Get<ConfiguredClient>() ?? new ConfiguredClient();
 
         Require(
             client.Id is { Length: > 0 and <= 64 } id && id.All(character => char.IsAsciiLetterOrDigit(character) || character is '-' or '_' or '.') && !taken.Contains(id),

@@ -78,7 +78,7 @@ internal sealed record DevOptions(
             scopesInWords,
             [.. Baseline(configuration).Where(scopesInWords.ContainsKey)])
         {
-            AllowLoopbackClientDocuments = configuration.GetValue($"Dev:{nameof(AllowLoopbackClientDocuments)}", false),
+            AllowLoopbackClientDocuments = IsOn(configuration, $"Dev:{nameof(AllowLoopbackClientDocuments)}"),
             Clients = ConfiguredClient.Read(configuration.GetSection($"Dev:{nameof(Clients)}"), configuration["Obo:ClientId"] ?? "mcp-files-server"),
         };
     }
@@ -91,6 +91,12 @@ internal sealed record DevOptions(
         && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" }
             ? uri
             : throw new InvalidOperationException($"Dev:Url is {url}: set it to http on a loopback host with a port and no path, such as http://localhost:5081.");
+
+    private static bool IsOn(IConfiguration configuration, string key) => configuration[key] switch
+    {
+        null => false,
+        var text => bool.TryParse(text, out var on) ? on : throw new InvalidOperationException($"{key} must be true or false. Correct it."),
+    };
 
     private static string[] Baseline(IConfiguration configuration)
     {

@@ -37,6 +37,7 @@ internal sealed class DocumentFetch : IDisposable
             ConnectCallback = DialAsync,
             PooledConnectionLifetime = TimeSpan.Zero,
             MaxResponseHeadersLength = 16, // KiB
+            MaxResponseDrainSize = 0, // what is too large is not read to its end either
         };
         _http = new HttpClient(_handler) { DefaultRequestHeaders = { Accept = { new MediaTypeWithQualityHeaderValue("application/json") } } };
     }

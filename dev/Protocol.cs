@@ -65,8 +65,12 @@ internal static class Protocol
             .SetOrder(Authentication.ValidateRequestParameter.Descriptor.Order - 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
             .SetOrder(Exchange.ValidateGrantType.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<NoRequestUri>()
+            .SetOrder(Authentication.ValidateRequestUriParameter.Descriptor.Order - 500));
         server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<DocumentRule>()
             .SetOrder(Authentication.ValidateClientIdParameter.Descriptor.Order + 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseScopedHandler<KnownClient>()
+            .SetOrder(Authentication.ValidateClientIdParameter.Descriptor.Order + 750));
         server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ScopeRule>()
             .SetOrder(Authentication.ValidateScopes.Descriptor.Order - 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ScopeRule>()

@@ -6,6 +6,32 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace McpFilesServer.Dev;
 
+/// <summary>There are no requests that were pushed, or lie elsewhere (OpenID Connect Core §6.2, RFC 9126). OpenIddict takes some for its own, whether or not that is offered.</summary>
+internal sealed class NoRequestUri : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
+{
+    public ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
+    {
+        if (context.Request.RequestUri is not null)
+        {
+            context.Reject(Errors.RequestUriNotSupported, "request_uri is not offered.");
+        }
+
+        return default;
+    }
+}
+
+/// <summary>A client that is not known ends on the same page as one whose document is not taken. OpenIddict calls the one an invalid request.</summary>
+internal sealed class KnownClient(IOpenIddictApplicationManager clients) : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>
+{
+    public async ValueTask HandleAsync(ValidateAuthorizationRequestContext context)
+    {
+        if (context.ClientId is { } id && await clients.FindByClientIdAsync(id, context.CancellationToken) is null)
+        {
+            context.Reject(Errors.InvalidClient, PlainErrors.UnknownClient);
+        }
+    }
+}
+
 /// <summary>A scope that does not exist is named, so that a person at a keyboard sees the slip. The On-Behalf-Of grant has scopes of its own.</summary>
 internal sealed class ScopeRule(DevOptions options) : IOpenIddictServerHandler<ValidateAuthorizationRequestContext>, IOpenIddictServerHandler<ValidateTokenRequestContext>
 {

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
-using System.Text.Json;
 using Xunit;
 
 namespace McpFilesServer.Tests.Dev;
@@ -117,32 +116,6 @@ public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<Sh
     }
 
     [Fact]
-    public async Task Metadata_says_only_what_works()
-    {
-        foreach (var path in (string[])["/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"])
-        {
-            var body = JsonDocument.Parse(await Server.Http.GetStringAsync(path, TestContext.Current.CancellationToken)).RootElement;
-
-            Assert.Equal(Server.Issuer, body.GetProperty("issuer").GetString());
-            Assert.Equal(["code"], Strings(body, "response_types_supported"));
-            Assert.Equal(["query"], Strings(body, "response_modes_supported"));
-            Assert.Equal(["S256"], Strings(body, "code_challenge_methods_supported"));
-            Assert.Equal(
-                ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:mcp-files-server:dev-token"],
-                Strings(body, "grant_types_supported"));
-            Assert.Equal(["openid", "offline_access", "projects:read", "files:read", "files:write"], Strings(body, "scopes_supported"));
-            Assert.Equal(["client_secret_post", "client_secret_basic", "none"], Strings(body, "token_endpoint_auth_methods_supported"));
-            Assert.True(body.GetProperty("authorization_response_iss_parameter_supported").GetBoolean());
-            Assert.True(body.GetProperty("client_id_metadata_document_supported").GetBoolean());
-            Assert.Equal(Server.Issuer + "register", body.GetProperty("registration_endpoint").GetString());
-            Assert.Equal(Server.Issuer + "revoke", body.GetProperty("revocation_endpoint").GetString());
-
-            var key = JsonDocument.Parse(await Server.Http.GetStringAsync(body.GetProperty("jwks_uri").GetString(), TestContext.Current.CancellationToken)).RootElement.GetProperty("keys")[0];
-            Assert.All((string[])["d", "p", "q", "dp", "dq", "qi", "k"], member => Assert.False(key.TryGetProperty(member, out _)));
-        }
-    }
-
-    [Fact]
     public async Task Clients_in_a_browser_may_read_metadata_and_redeem_codes_but_not_open_the_pages()
     {
         Assert.Equal("*", await AllowedOriginAsync("/.well-known/oauth-authorization-server"));
@@ -161,8 +134,6 @@ public sealed class RegistrationTests(SharedDevServer shared) : IClassFixture<Sh
 
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
-
-    private static string[] Strings(JsonElement body, string name) => [.. body.GetProperty(name).EnumerateArray().Select(item => item.GetString()!)];
 
     private async Task<string?> AllowedOriginAsync(string path)
     {

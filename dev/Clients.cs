@@ -16,12 +16,49 @@ namespace McpFilesServer.Dev;
 /// </summary>
 internal static class Clients
 {
+    public const int MaximumRedirectUris = 10;
+
     private const int MaximumBody = 16 * 1024;
     private const int MaximumName = 80;
-    private const int MaximumRedirectUris = 10;
-    private const int MaximumUriLength = 1024;
 
     public static void MapRegistration(this IEndpointRouteBuilder routes) => routes.MapPost("/register", RegisterAsync);
+
+    /// <summary>What every program is that signs people in here, however it came to be known: public, with the code flow and refresh tokens.</summary>
+    public static OpenIddictApplicationDescriptor Public(string id, string name, IEnumerable<string> redirectUris)
+    {
+        var descriptor = new OpenIddictApplicationDescriptor { ClientId = id, ClientType = ClientTypes.Public, ConsentType = ConsentTypes.Explicit, DisplayName = name };
+        descriptor.RedirectUris.UnionWith(redirectUris.Select(uri => new Uri(uri)));
+        descriptor.Permissions.UnionWith(
+        [
+            Permissions.Endpoints.Authorization, Permissions.Endpoints.Token, Permissions.Endpoints.Revocation,
+            Permissions.GrantTypes.AuthorizationCode, Permissions.GrantTypes.RefreshToken, Permissions.ResponseTypes.Code,
+        ]);
+
+        return descriptor;
+    }
+
+    /// <summary>Writes a client, or writes it anew.</summary>
+    public static async Task KnowAsync(this IOpenIddictApplicationManager clients, OpenIddictApplicationDescriptor descriptor, CancellationToken cancellationToken)
+    {
+        if (await clients.FindByClientIdAsync(descriptor.ClientId!, cancellationToken) is { } known)
+        {
+            await clients.UpdateAsync(known, descriptor, cancellationToken);
+        }
+        else
+        {
+            await clients.CreateAsync(descriptor, cancellationToken);
+        }
+    }
+
+    /// <summary>A name for the consent page: short, on one line, and with nothing in it that turns the direction of the text around.</summary>
+    public static string Plain(string? name)
+    {
+        var kept = string.Concat((name ?? "").EnumerateRunes()
+            .Where(rune => System.Text.Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse))
+            .Take(MaximumName)).Trim();
+
+        return kept is "" ? "A program without a name" : kept;
+    }
 
     private static async Task<IResult> RegisterAsync(HttpContext context, IOpenIddictApplicationManager clients, DevOptions options, TimeProvider time)
     {
@@ -38,24 +75,12 @@ internal static class Clients
             return Refuse("invalid_client_metadata", "Only the authorization code flow is offered: grant_types must contain authorization_code, response_types code.");
         }
 
-        if (asked.RedirectUris is not { Length: > 0 and <= MaximumRedirectUris } uris || !uris.All(uri => uri is { Length: <= MaximumUriLength } && RedirectUris.IsAllowed(uri)))
+        if (asked.RedirectUris is not { Length: > 0 and <= MaximumRedirectUris } uris || !uris.All(uri => uri is not null && RedirectUris.IsAllowed(uri)))
         {
-            return Refuse("invalid_redirect_uri", $"redirect_uris must have 1 to {MaximumRedirectUris} entries: https, http on localhost, 127.0.0.1 or [::1], or an app's own scheme; no fragment, no user information.");
+            return Refuse("invalid_redirect_uri", $"redirect_uris must have 1 to {MaximumRedirectUris} entries: https, or http on localhost, 127.0.0.1 or [::1]; no fragment, no user information.");
         }
 
-        var descriptor = new OpenIddictApplicationDescriptor
-        {
-            ClientId = Guid.NewGuid().ToString("N"),
-            ClientType = ClientTypes.Public,
-            ConsentType = ConsentTypes.Explicit,
-            DisplayName = Plain(asked.ClientName),
-        };
-        descriptor.RedirectUris.UnionWith(uris.Select(uri => new Uri(uri!)));
-        descriptor.Permissions.UnionWith(
-        [
-            Permissions.Endpoints.Authorization, Permissions.Endpoints.Token, Permissions.Endpoints.Revocation,
-            Permissions.GrantTypes.AuthorizationCode, Permissions.GrantTypes.RefreshToken, Permissions.ResponseTypes.Code,
-        ]);
+        var descriptor = Public(Guid.NewGuid().ToString("N"), Plain(asked.ClientName), uris!);
         await clients.CreateAsync(descriptor, context.RequestAborted);
 
         return Results.Json(
@@ -87,16 +112,6 @@ internal static class Clients
 
     private static IResult Refuse(string error, string description) =>
         Results.Json(new { error, error_description = description }, statusCode: StatusCodes.Status400BadRequest);
-
-    /// <summary>A name for the consent page: short, on one line, and with nothing in it that turns the direction of the text around.</summary>
-    private static string Plain(string? name)
-    {
-        var kept = string.Concat((name ?? "").EnumerateRunes()
-            .Where(rune => System.Text.Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.PrivateUse))
-            .Take(MaximumName)).Trim();
-
-        return kept is "" ? "A program without a name" : kept;
-    }
 
     /// <summary>The client metadata that is understood. RFC 7591 §2: whatever else a client sends is ignored.</summary>
     private sealed record Registration

@@ -34,6 +34,9 @@ internal sealed record ConsentRequest(
         ? string.Create(CultureInfo.InvariantCulture, $"{RedirectUri.Scheme}://{RedirectUri.IdnHost}:{RedirectUri.Port}")
         : $"{RedirectUri.Scheme}:";
 
+    /// <summary>The host that vouches for a client with a document of its own.</summary>
+    public string? DocumentHost => ClientDocument.HostOf(ClientId);
+
     private bool IsWeb => RedirectUri.Scheme is "http" or "https";
 }
 

@@ -23,22 +23,16 @@ internal sealed class Database(DbContextOptions<Database> options) : DbContext(o
         var clients = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
         await KnowAsync(clients, CommandGrant.ClientId, keys.CommandSecret, [Permissions.Endpoints.Token, Permissions.Prefixes.GrantType + CommandGrant.GrantType], cancellationToken);
         await KnowAsync(clients, options.ServerClientId, keys.ServerSecret, [Permissions.Endpoints.Introspection], cancellationToken);
+        await ConfiguredClient.KnowAsync(clients, options.Clients, cancellationToken);
     }
 
     /// <summary>The two clients with a secret. Written anew at every start, because the secret's file is what counts.</summary>
-    private static async Task KnowAsync(IOpenIddictApplicationManager clients, string id, string secret, string[] permissions, CancellationToken cancellationToken)
+    private static Task KnowAsync(IOpenIddictApplicationManager clients, string id, string secret, string[] permissions, CancellationToken cancellationToken)
     {
         var descriptor = new OpenIddictApplicationDescriptor { ClientId = id, ClientSecret = secret, ClientType = ClientTypes.Confidential };
         descriptor.Permissions.UnionWith(permissions);
 
-        if (await clients.FindByClientIdAsync(id, cancellationToken) is { } known)
-        {
-            await clients.UpdateAsync(known, descriptor, cancellationToken);
-        }
-        else
-        {
-            await clients.CreateAsync(descriptor, cancellationToken);
-        }
+        return clients.KnowAsync(descriptor, cancellationToken);
     }
 }
 

@@ -20,6 +20,12 @@ internal sealed record DevOptions(
     IReadOnlyDictionary<string, string> ScopesInWords,
     IReadOnlyList<string> DefaultScopes)
 {
+    /// <summary>Whether a client's document may be on this machine, in plain http too: for who writes a client. Never a default, because then any web page could have this machine's ports probed.</summary>
+    public bool AllowLoopbackClientDocuments { get; private init; }
+
+    /// <summary>The clients that are known from settings.</summary>
+    public IReadOnlyList<ConfiguredClient> Clients { get; private init; } = [];
+
     /// <summary>The exact issuer string. It ends with a slash, because OpenIddict publishes it so, and issuers are compared as strings.</summary>
     public string Issuer => Url.AbsoluteUri;
 
@@ -57,9 +63,11 @@ internal sealed record DevOptions(
                 $"The development identity provider runs in Development only, and this is {environment.EnvironmentName}: set Auth:Issuers:0:Authority to your issuer.");
         }
 
-        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !setting.Key.Equals(nameof(Url), StringComparison.OrdinalIgnoreCase)) is { } unknown)
+        string[] settings = [nameof(Url), nameof(AllowLoopbackClientDocuments), nameof(Clients)];
+
+        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !settings.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
         {
-            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. The only one below Dev is Dev:Url.");
+            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. Below Dev there are: {string.Join(", ", settings)}.");
         }
 
         return new DevOptions(
@@ -68,7 +76,11 @@ internal sealed record DevOptions(
             configuration["Mcp:Resource"] ?? "http://localhost:5080/mcp",
             configuration["Obo:ClientId"] ?? "mcp-files-server",
             scopesInWords,
-            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)]);
+            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)])
+        {
+            AllowLoopbackClientDocuments = IsOn(configuration, $"Dev:{nameof(AllowLoopbackClientDocuments)}"),
+            Clients = ConfiguredClient.Read(configuration.GetSection($"Dev:{nameof(Clients)}"), configuration["Obo:ClientId"] ?? "mcp-files-server"),
+        };
     }
 
     /// <summary>Plain http is safe only where no packet leaves the machine (RFC 8252 §8.3), so nothing but a loopback host is accepted.</summary>
@@ -79,6 +91,12 @@ internal sealed record DevOptions(
         && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" }
             ? uri
             : throw new InvalidOperationException($"Dev:Url is {url}: set it to http on a loopback host with a port and no path, such as http://localhost:5081.");
+
+    private static bool IsOn(IConfiguration configuration, string key) => configuration[key] switch
+    {
+        null => false,
+        var text => bool.TryParse(text, out var on) ? on : throw new InvalidOperationException($"{key} must be true or false. Correct it."),
+    };
 
     private static string[] Baseline(IConfiguration configuration)
     {

@@ -66,6 +66,11 @@ internal static class Door
         headers.XFrameOptions = "DENY";
         headers["Referrer-Policy"] = "no-referrer";
 
+        if (headers.CacheControl.Count == 0)
+        {
+            headers.CacheControl = "no-store"; // what an introspection or a refusal says is nobody's to keep (RFC 6749 §5.1)
+        }
+
         if (!headers.ContainsKey("Content-Security-Policy"))
         {
             headers.ContentSecurityPolicy = "default-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";

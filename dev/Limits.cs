@@ -13,9 +13,9 @@ internal static class Limits
 
     private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
 
-    /// <summary>Pages and registration: every request counts, for each of them alone.</summary>
+    /// <summary>Pages, registration and revocation (which answers a guess like a hit): every request counts, for each of them alone.</summary>
     public static RateLimitPartition<string> OfRequest(HttpContext context) =>
-        context.Request.Path.Value is { } path and ("/register" or "/authorize" or "/authorize/sign-in")
+        context.Request.Path.Value is { } path and ("/register" or "/revoke" or "/authorize" or "/authorize/sign-in")
             ? RateLimitPartition.GetFixedWindowLimiter(path, _ => Fixed())
             : RateLimitPartition.GetNoLimiter("");
 

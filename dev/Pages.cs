@@ -30,6 +30,7 @@ internal static class Pages
         {request.Scopes.Select(scope => (Html)$"<li>{scope.Words} <code>{scope.Name}</code></li>")}
         </ul>
         <p>Its name is what it calls itself, and nobody has checked it. When you have decided, you are sent back to <strong class="host">{request.RedirectHost}</strong>.</p>
+        {(request.DocumentHost is { } host ? (Html)$"<p>It is the program that <strong>{host}</strong> describes.</p>" : default)}
         {(request.IsLoopback ? Warning() : default)}
         <form method="post" action="/authorize">
         {Hidden(forgery.FormFieldName, forgery.RequestToken)}

@@ -65,6 +65,24 @@ internal static class Protocol
             .SetOrder(Authentication.ValidateRequestParameter.Descriptor.Order - 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<NothingTwice>()
             .SetOrder(Exchange.ValidateGrantType.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<NoRequestUri>()
+            .SetOrder(Authentication.ValidateRequestUriParameter.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<DocumentRule>()
+            .SetOrder(Authentication.ValidateClientIdParameter.Descriptor.Order + 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseScopedHandler<KnownClient>()
+            .SetOrder(Authentication.ValidateClientIdParameter.Descriptor.Order + 750));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ScopeRule>()
+            .SetOrder(Authentication.ValidateScopes.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ScopeRule>()
+            .SetOrder(Exchange.ValidateScopes.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<NoWiderScope>()
+            .SetOrder(Exchange.ValidateGrantedScopes.Descriptor.Order - 500));
+        server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ProofKeyForm>()
+            .SetOrder(Authentication.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 500));
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ProofKeyForm>()
+            .SetOrder(Exchange.ValidateProofKeyForCodeExchangeParameters.Descriptor.Order + 250));
+        server.AddEventHandler<ProcessErrorContext>(rule => rule.UseSingletonHandler<PlainErrors>()
+            .SetOrder(AttachErrorParameters.Descriptor.Order + 500));
         server.AddEventHandler<ValidateAuthorizationRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
             .SetOrder(Authentication.ValidateRedirectUriParameter.Descriptor.Order + 500));
         server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<ResourceRule>()
@@ -142,7 +160,7 @@ internal sealed class ErrorRedirect(IOpenIddictApplicationManager clients) : IOp
 {
     public async ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
     {
-        if (context is { Error: not null, RedirectUri: null, Request: { ClientId: { Length: > 0 } id, RedirectUri: { Length: > 0 } uri } }
+        if (context is { Error: not (null or Errors.InvalidClient), RedirectUri: null, Request: { ClientId: { Length: > 0 } id, RedirectUri: { Length: > 0 } uri } }
             && await clients.FindByClientIdAsync(id, context.CancellationToken) is { } client
             && await clients.ValidateRedirectUriAsync(client, uri, context.CancellationToken))
         {
@@ -158,7 +176,7 @@ internal sealed class Metadata(DevOptions options) : IOpenIddictServerHandler<Ha
     public ValueTask HandleAsync(HandleConfigurationRequestContext context)
     {
         context.Metadata["registration_endpoint"] = $"{options.Issuer}register";
-        context.Metadata["client_id_metadata_document_supported"] = false;
+        context.Metadata["client_id_metadata_document_supported"] = true;
         context.TokenEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
         context.RevocationEndpointAuthenticationMethods.Add(ClientAuthenticationMethods.None);
 

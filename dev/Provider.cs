@@ -33,6 +33,7 @@ internal static class Provider
         builder.Services.AddProviderDatabase(options);
         builder.Services.AddProviderProtocol(options, keys, time);
         builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>();
+        builder.Services.AddSingleton<Resolve>(Dns.GetHostAddressesAsync).AddSingleton<DocumentFetch>().AddSingleton<ClientDocuments>();
 
         // Keys of cookies and forms, beside the provider's own: by default they would be written to the home folder.
         builder.Services.AddDataProtection().SetApplicationName("dev-provider").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.Directory, "keys")));

@@ -1,29 +1,38 @@
+using System.Buffers;
+using System.Web;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using OpenIddict.Abstractions;
 using OpenIddict.Core;
 using OpenIddict.EntityFrameworkCore.Models;
+using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpFilesServer.Dev;
 
 /// <summary>Where a code may be sent. A code that goes to the wrong place is a stolen code, so this is the rule that everything else leans on.</summary>
 internal static class RedirectUris
 {
-    /// <summary>Schemes that editors register for themselves although RFC 8252 §7.1 wants a reversed domain name, which has a dot.</summary>
-    private static readonly string[] EditorSchemes = ["cursor", "vscode", "vscode-insiders", "windsurf"];
+    private const int MaximumLength = 1024;
 
-    /// <summary>Whether a client may register it: https, http on a loopback host, or a scheme that belongs to an app.</summary>
+    /// <summary>The characters of RFC 3986 without '#'. With others a browser might read another host than the consent page shows.</summary>
+    private static readonly SearchValues<char> UriCharacters =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?[]@!$&'()*+,;=%");
+
+    /// <summary>What an answer consists of. A redirect URI that has one of these already would give the client two (RFC 9207 §2.4, RFC 6749 §3.1.2).</summary>
+    private static readonly string[] OfAnswer = [Parameters.Code, Parameters.State, Parameters.Iss, Parameters.Error];
+
+    /// <summary>
+    /// Whether a client may register it: https, or http on a loopback host. A scheme of an app's own would do for RFC 8252 §7.1, but any program on the
+    /// machine can claim it, and MCP allows it no more.
+    /// </summary>
     public static bool IsAllowed(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri)
+        text.Length <= MaximumLength
+        && !text.AsSpan().ContainsAnyExcept(UriCharacters)
+        && Uri.TryCreate(text, UriKind.Absolute, out var uri)
         && uri is { Fragment: "", UserInfo: "" }
-        && !text.Contains('#', StringComparison.Ordinal)
-        && !uri.Query.Contains("iss=", StringComparison.OrdinalIgnoreCase) // ours, in the answer (RFC 9207)
-        && uri.Scheme switch
-        {
-            "https" => uri.HostNameType is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6,
-            "http" => IsLoopback(uri),
-            var scheme => scheme.Contains('.', StringComparison.Ordinal) || EditorSchemes.Contains(scheme),
-        };
+        && text.StartsWith($"{uri.Scheme}://{uri.Host}", StringComparison.OrdinalIgnoreCase) // written as it is read: no 0x7f.1, no empty user
+        && !OfAnswer.Any(name => HttpUtility.ParseQueryString(uri.Query).AllKeys.Contains(name, StringComparer.OrdinalIgnoreCase))
+        && (uri.Scheme is "https" ? uri.HostNameType is UriHostNameType.Dns or UriHostNameType.IPv4 or UriHostNameType.IPv6 : IsLoopback(uri));
 
     /// <summary>
     /// The exact string that was registered (RFC 9700 §4.1.3), except that a program which listens on a loopback address given as a number may pick its

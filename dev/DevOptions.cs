@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using OpenIddict.Abstractions;
@@ -12,14 +13,20 @@ namespace McpFilesServer.Dev;
 /// <param name="ServerClientId">The client id of the server itself, for the On-Behalf-Of grant.</param>
 /// <param name="ScopesInWords">The scopes of the resource, each with what it lets a client do.</param>
 /// <param name="DefaultScopes">What a client gets that asks for no scope (RFC 6749 §3.3).</param>
+/// <param name="AccessTokenLifetime">How long an access token lives, and one that was exchanged for it: five minutes at most.</param>
+/// <param name="RefreshTokenLifetime">How long a refresh token waits to be used: fourteen days at most.</param>
 internal sealed record DevOptions(
     Uri Url,
     string Directory,
     string Resource,
     string ServerClientId,
     IReadOnlyDictionary<string, string> ScopesInWords,
-    IReadOnlyList<string> DefaultScopes)
+    IReadOnlyList<string> DefaultScopes,
+    TimeSpan AccessTokenLifetime,
+    TimeSpan RefreshTokenLifetime)
 {
+    private static readonly string[] Settings = ["Url", "AccessTokenLifetime", "RefreshTokenLifetime"];
+
     /// <summary>The exact issuer string. It ends with a slash, because OpenIddict publishes it so, and issuers are compared as strings.</summary>
     public string Issuer => Url.AbsoluteUri;
 
@@ -57,9 +64,9 @@ internal sealed record DevOptions(
                 $"The development identity provider runs in Development only, and this is {environment.EnvironmentName}: set Auth:Issuers:0:Authority to your issuer.");
         }
 
-        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !setting.Key.Equals(nameof(Url), StringComparison.OrdinalIgnoreCase)) is { } unknown)
+        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !Settings.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
         {
-            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. The only one below Dev is Dev:Url.");
+            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. Those below Dev are {string.Join(", ", Settings.Select(name => $"Dev:{name}"))}.");
         }
 
         return new DevOptions(
@@ -68,7 +75,9 @@ internal sealed record DevOptions(
             configuration["Mcp:Resource"] ?? "http://localhost:5080/mcp",
             configuration["Obo:ClientId"] ?? "mcp-files-server",
             scopesInWords,
-            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)]);
+            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)],
+            Lifetime(configuration, "Dev:AccessTokenLifetime", TimeSpan.FromMinutes(5)),
+            Lifetime(configuration, "Dev:RefreshTokenLifetime", TimeSpan.FromDays(14)));
     }
 
     /// <summary>Plain http is safe only where no packet leaves the machine (RFC 8252 §8.3), so nothing but a loopback host is accepted.</summary>
@@ -79,6 +88,15 @@ internal sealed record DevOptions(
         && uri is { PathAndQuery: "/", Fragment: "", UserInfo: "" }
             ? uri
             : throw new InvalidOperationException($"Dev:Url is {url}: set it to http on a loopback host with a port and no path, such as http://localhost:5081.");
+
+    /// <summary>A lifetime can be shortened, to try out in seconds what takes minutes, and never be made longer: whole seconds, as tokens count.</summary>
+    private static TimeSpan Lifetime(IConfiguration configuration, string key, TimeSpan longest) => configuration[key] switch
+    {
+        null => longest,
+        var text when TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var lifetime)
+            && lifetime >= TimeSpan.FromSeconds(1) && lifetime <= longest && lifetime.Ticks % TimeSpan.TicksPerSecond == 0 => lifetime,
+        var text => throw new InvalidOperationException($"{key} is {text}: set it to whole seconds from 00:00:01 to {longest:c}, such as 00:00:10."),
+    };
 
     private static string[] Baseline(IConfiguration configuration)
     {

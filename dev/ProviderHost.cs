@@ -15,7 +15,7 @@ internal sealed class ProviderHost(DevOptions options, Keys keys, TimeProvider t
 
         try
         {
-            await Database.PrepareAsync(_provider.Services, options, keys, time, cancellationToken);
+            await Database.PrepareAsync(_provider.Services, options, keys, cancellationToken);
             await _provider.StartAsync(cancellationToken);
         }
         catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)

@@ -19,6 +19,8 @@ internal static class GrantRules
         server.RemoveEventHandler(Introspection.ValidateAuthorizedParty.Descriptor);
         server.AddEventHandler<ValidateIntrospectionRequestContext>(rule => rule.UseSingletonHandler<IntrospectionRule>()
             .SetOrder(Introspection.ValidateAuthorizedParty.Descriptor.Order));
+        server.AddEventHandler<HandleIntrospectionRequestContext>(rule => rule.UseSingletonHandler<IntrospectionRule>()
+            .SetOrder(Introspection.AttachApplicationClaims.Descriptor.Order + 500));
         server.AddEventHandler<HandleConfigurationRequestContext>(rule => rule.UseSingletonHandler<LogoutMetadata>()
             .SetOrder(Discovery.AttachAdditionalMetadata.Descriptor.Order + 500));
     }
@@ -54,16 +56,30 @@ internal sealed class RevocationEndsGrant(Grants grants) : IOpenIddictServerHand
 }
 
 /// <summary>
-/// RFC 7662 §4: the server learns about access tokens for itself and about nothing else. OpenIddict's own rule looks for the client's id in the audience, and
-/// the audience here is the server's URL; no other client may introspect at all.
+/// RFC 7662 §4: the server learns about access tokens for itself and about nothing else; no other client may introspect at all. OpenIddict's own rules look
+/// for the client's id in the audience, and the audience here is the server's URL.
 /// </summary>
-internal sealed class IntrospectionRule(DevOptions options) : IOpenIddictServerHandler<ValidateIntrospectionRequestContext>
+internal sealed class IntrospectionRule(DevOptions options)
+    : IOpenIddictServerHandler<ValidateIntrospectionRequestContext>, IOpenIddictServerHandler<HandleIntrospectionRequestContext>
 {
     public ValueTask HandleAsync(ValidateIntrospectionRequestContext context)
     {
         if (context.ClientId != options.ServerClientId || !context.GenericTokenPrincipal!.HasTokenType(TokenTypeIdentifiers.AccessToken) || !context.GenericTokenPrincipal!.HasAudience(options.Resource))
         {
             context.Reject(Errors.InvalidToken, "The token is not an access token for this server.");
+        }
+
+        return default;
+    }
+
+    /// <summary>What the server decides by: all that stands in the token.</summary>
+    public ValueTask HandleAsync(HandleIntrospectionRequestContext context)
+    {
+        context.Scopes.UnionWith(context.GenericTokenPrincipal!.GetScopes());
+
+        foreach (var name in (string[])[Claims.ClientId, Grants.Sid])
+        {
+            context.Claims[name] = context.GenericTokenPrincipal!.GetClaim(name);
         }
 
         return default;

@@ -34,7 +34,7 @@ internal static class Provider
         builder.Services.AddProviderProtocol(options, keys, time);
         builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>().AddSingleton<BackChannelLogout>();
         builder.Services.AddScoped<Grants>().AddScoped<Sessions>();
-        builder.Services.AddHostedService<Upkeep>();
+        builder.Services.AddSingleton<Upkeep>().AddHostedService(services => services.GetRequiredService<Upkeep>());
 
         // Keys of cookies and forms, beside the provider's own: by default they would be written to the home folder.
         builder.Services.AddDataProtection().SetApplicationName("dev-provider").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.Directory, "keys")));

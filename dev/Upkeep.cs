@@ -1,14 +1,14 @@
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenIddict.Abstractions;
 using OpenIddict.EntityFrameworkCore.Models;
-using System.Text.Json;
 
 namespace McpFilesServer.Dev;
 
-/// <summary>Throws away, every hour, what can no longer matter, so that the store does not grow for ever.</summary>
+/// <summary>Throws away, before every start and every hour, what can no longer matter, so that the store does not grow for ever.</summary>
 internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, TimeProvider time, ILogger<Upkeep> log) : BackgroundService
 {
     private const string UnusedSince = "unused_since";
@@ -37,7 +37,7 @@ internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, Ti
     {
         using var timer = new PeriodicTimer(Interval, time);
 
-        do
+        while (await timer.WaitForNextTickAsync(stoppingToken))
         {
             try
             {
@@ -48,7 +48,6 @@ internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, Ti
                 log.LogWarning(exception, "What can no longer matter could not be thrown away; the next try is in an hour");
             }
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     /// <summary>Two steps, because nobody keeps the time of a registration: a client that is found without a grant is marked, and goes when the mark is old.</summary>

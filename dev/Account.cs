@@ -16,12 +16,12 @@ internal static class Account
     public const string SignOutPath = $"{Path}/sign-out";
 
     /// <summary>What may have happened, as it stands in the address after a form. The words are ours, whatever the address says.</summary>
-    private static readonly Dictionary<string, string> Notices = new()
+    private static readonly Dictionary<string, Notice> Notices = new()
     {
-        ["disconnected"] = "Disconnected. The program has to ask you again before it can use your files.",
-        ["signed-out"] = "You are signed out, and the programs that you connected in this browser are disconnected.",
-        ["disconnected-late"] = "Disconnected. The files server did not answer and will be told again; until then the program may go on for a few minutes.",
-        ["signed-out-late"] = "You are signed out. The files server did not answer and will be told again; until then the programs that you connected in this browser may go on for a few minutes.",
+        ["disconnected"] = new("Disconnected. The program has to ask you again before it can use your files."),
+        ["signed-out"] = new("You are signed out, and the programs that you connected in this browser are disconnected."),
+        ["disconnected-late"] = new("Disconnected. The files server has not confirmed it and will be told again; until then the program may go on for a few minutes.", IsWarning: true),
+        ["signed-out-late"] = new("You are signed out. The files server has not confirmed it and will be told again; until then the programs that you connected in this browser may go on for a few minutes.", IsWarning: true),
     };
 
     public static void MapAccount(this IEndpointRouteBuilder routes)
@@ -68,3 +68,8 @@ internal static class Account
 
     private static IResult Done(string what, bool confirmed) => Results.Redirect($"{Path}?done={what}{(confirmed ? "" : "-late")}"); // the door makes it a 303
 }
+
+/// <summary>What a page says has just happened.</summary>
+/// <param name="Words">In words.</param>
+/// <param name="IsWarning">Whether it did not go quite as it should.</param>
+internal sealed record Notice(string Words, bool IsWarning = false);

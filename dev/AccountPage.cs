@@ -7,8 +7,8 @@ namespace McpFilesServer.Dev;
 internal static partial class Pages
 {
     public static IResult Account(
-        Person user, IReadOnlyList<ConnectedClient> clients, string session, DevOptions options, TimeZoneInfo zone, string? notice, AntiforgeryTokenSet forgery) => new Page("Connected programs", "'self'", $"""
-        {Notice(notice)}
+        Person user, IReadOnlyList<ConnectedClient> clients, string session, DevOptions options, TimeZoneInfo zone, Notice? notice, AntiforgeryTokenSet forgery) => new Page("Connected programs", "'self'", $"""
+        {Happened(notice)}
         <h1>Programs that can use your files server</h1>
         <p>You are signed in as <strong>{user.Name}</strong>.</p>
         {(clients.Count > 0 ? List(clients, session, options, zone, forgery) : Nothing())}
@@ -34,7 +34,7 @@ internal static partial class Pages
         <h2 id="client-{Text(number)}">{client.Name}</h2>
         <p class="place">{string.Join(", ", client.Places)}{(client.Sessions.Contains(session) ? " · connected in this browser" : "")}</p>
         <ul>
-        {client.Scopes.Select(scope => (Html)$"<li>{options.InWords(scope)} <code>{scope}</code></li>")}
+        {client.Scopes.OrderBy(options.PlaceOf).Select(scope => (Html)$"<li>{options.InWords(scope)} <code>{scope}</code></li>")}
         </ul>
         <dl>
         <dt>Connected</dt><dd>{Time(client.Since, zone)}</dd>
@@ -59,7 +59,8 @@ internal static partial class Pages
         _ => $"This browser forgets you, and the {Text(here)} programs that you connected in it are disconnected.",
     };
 
-    private static Html Notice(string? notice) => notice is null ? default : (Html)$"""<p class="notice" role="status">{notice}</p>""";
+    private static Html Happened(Notice? notice) =>
+        notice is null ? default : (Html)$"""<p class="{(notice.IsWarning ? "warning" : "notice")}" role="status">{notice.Words}</p>""";
 
     /// <summary>In the time zone of this computer, which is the person's own: the provider is reached from here only.</summary>
     private static Html Time(DateTimeOffset at, TimeZoneInfo zone)

@@ -47,6 +47,9 @@ internal sealed record DevOptions(
         _ => ScopesInWords[scope],
     };
 
+    /// <summary>Where a scope stands in a list: as the server lists its own, the others after them.</summary>
+    public int PlaceOf(string scope) => ScopesInWords.Keys.ToList().IndexOf(scope) is >= 0 and var place ? place : ScopesInWords.Count;
+
     /// <summary>The settings, or nothing when the server trusts another issuer and this provider is not wanted.</summary>
     public static DevOptions? Read(IConfiguration configuration, IHostEnvironment environment, IReadOnlyDictionary<string, string> scopesInWords)
     {

@@ -13,8 +13,8 @@ internal static partial class Pages
 
     public static IResult StyleSheet() => Results.Bytes(Style, "text/css; charset=utf-8");
 
-    public static IResult SignIn(string returnTo, AntiforgeryTokenSet forgery, string? notice = null) => new Page("Sign in", "'self'", $"""
-        {Notice(notice)}
+    public static IResult SignIn(string returnTo, AntiforgeryTokenSet forgery, Notice? notice = null) => new Page("Sign in", "'self'", $"""
+        {Happened(notice)}
         <h1>Who are you today?</h1>
         <p>This is the development identity provider. It has two users and no passwords, because it can only be reached from this computer.</p>
         <form method="post" action="/authorize/sign-in">

@@ -58,7 +58,7 @@ internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, Ti
             .Select(client => new { client.ClientId, client.Properties, IsUsed = client.Authorizations.Any() || client.Tokens.Any() })
             .ToListAsync(cancellationToken);
 
-        foreach (var candidate in candidates.Where(candidate => IsRegistered(candidate.ClientId) && (!candidate.IsUsed || candidate.Properties is not null)))
+        foreach (var candidate in candidates.Where(candidate => CanComeBack(candidate.ClientId) && (!candidate.IsUsed || candidate.Properties is not null)))
         {
             var client = (await clients.FindByClientIdAsync(candidate.ClientId!, cancellationToken))!;
             var descriptor = new OpenIddictApplicationDescriptor();
@@ -76,6 +76,7 @@ internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, Ti
         }
     }
 
-    /// <summary>Ids that registration has made. Clients with an id of another form were not registered here, and are not forgotten.</summary>
-    private static bool IsRegistered(string? clientId) => Guid.TryParseExact(clientId, "N", out _);
+    /// <summary>Ids that registration has made, and those that are a document's URL, which is read again when the client comes back. Nobody else is forgotten.</summary>
+    private static bool CanComeBack(string? clientId) =>
+        Guid.TryParseExact(clientId, "N", out _) || (Uri.TryCreate(clientId, UriKind.Absolute, out var url) && url.Scheme is "https" or "http");
 }

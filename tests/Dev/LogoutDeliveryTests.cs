@@ -21,7 +21,7 @@ public sealed class LogoutDeliveryTests
 
         var page = await browser.DisconnectAsync(connection.Client);
         Assert.EndsWith("done=disconnected-late", page, StringComparison.Ordinal);
-        Assert.Contains("did not answer and will be told again", await browser.Http.GetStringAsync(page, TestContext.Current.CancellationToken), StringComparison.Ordinal);
+        Assert.Contains("has not confirmed it and will be told again", await browser.Http.GetStringAsync(page, TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains(log.Warnings, warning => warning.Contains(connection.Sid, StringComparison.Ordinal) && warning.Contains("/backchannel-logout", StringComparison.Ordinal));
         Assert.DoesNotContain(log.Warnings, warning => warning.Contains("eyJ", StringComparison.Ordinal));
         await connection.AssertEndedAsync();

@@ -20,6 +20,7 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
             .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12]).Select(number => $"DH-{number:00}"),
+            .. ((int[])[8, 10, 18]).Select(number => $"AS-{number:00}"),
         ];
 
         Assert.Equal(required, Rows.Select(row => row.Id));

@@ -38,7 +38,7 @@ internal sealed class AccessTokens(DevOptions options, Keys keys, TimeProvider t
             Issuer = options.Issuer,
             Audience = options.Graph,
             IssuedAt = now.UtcDateTime,
-            Expires = now.Add(Protocol.TokenLifetime).UtcDateTime,
+            Expires = now.Add(options.AccessTokenLifetime).UtcDateTime,
             TokenType = OpenIddictConstants.JsonWebTokenTypes.AccessToken,
             SigningCredentials = _credentials,
             Claims = new Dictionary<string, object>

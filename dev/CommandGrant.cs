@@ -9,17 +9,17 @@ namespace McpFilesServer.Dev;
 /// The grant of the <c>token</c> command: who can read the secret's file gets an access token of any user, as if that user had consented. OpenIddict
 /// has checked client, secret, scope and resource before.
 /// </summary>
-internal sealed class CommandGrant(DevOptions options) : IOpenIddictServerHandler<HandleTokenRequestContext>
+internal sealed class CommandGrant(DevOptions options, Grants grants) : IOpenIddictServerHandler<HandleTokenRequestContext>
 {
     public const string ClientId = "dev-cli";
 
     public const string GrantType = "urn:mcp-files-server:dev-token";
 
-    public ValueTask HandleAsync(HandleTokenRequestContext context)
+    public async ValueTask HandleAsync(HandleTokenRequestContext context)
     {
         if (context.Request.GrantType != GrantType)
         {
-            return default;
+            return;
         }
 
         // An access token, and nothing that lasts longer or says who signed in.
@@ -35,9 +35,9 @@ internal sealed class CommandGrant(DevOptions options) : IOpenIddictServerHandle
         }
         else
         {
-            context.Principal = user.Grant(scopes, options.Resource);
+            // All its tokens for one user are one grant, so that the user can end them on the account page.
+            var sid = await grants.OpenAsync(user, new GrantRequest(ClientId, scopes, Session: null, "the token command on this computer"), context.CancellationToken);
+            context.Principal = user.Grant(sid, scopes, options.Resource);
         }
-
-        return default;
     }
 }

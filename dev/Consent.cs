@@ -17,14 +17,14 @@ internal sealed record ConsentRequest(
     string ClientId,
     string ClientName,
     Uri RedirectUri,
-    IReadOnlyList<(string Name, string Words)> Scopes,
+    IReadOnlyList<AskedScope> Scopes,
     IReadOnlyList<KeyValuePair<string, string?>> Parameters,
     string ReturnTo)
 {
     public bool IsLoopback => RedirectUris.IsLoopback(RedirectUri);
 
     /// <summary>Where the answer goes, in words a person can check: the host, or the scheme of an app that has none.</summary>
-    public string RedirectHost => IsWeb ? RedirectUri.Authority : $"an app on this computer ({RedirectUri.Scheme}:)";
+    public string RedirectHost => HostOf(RedirectUri);
 
     /// <summary>
     /// What the page's policy lets the form lead to. Browsers hold the redirect after a form to <c>form-action</c> too, so the client's own place
@@ -37,8 +37,24 @@ internal sealed record ConsentRequest(
     /// <summary>The host that vouches for a client with a document of its own.</summary>
     public string? DocumentHost => ClientDocument.HostOf(ClientId);
 
-    private bool IsWeb => RedirectUri.Scheme is "http" or "https";
+    /// <summary>Whether the answer leaves this computer.</summary>
+    public bool IsElsewhere => IsWeb && !IsLoopback;
+
+    /// <summary>Whether the client is known already and asks for more.</summary>
+    public bool IsStepUp => Scopes.Any(scope => scope.IsNew);
+
+    private bool IsWeb => IsOfTheWeb(RedirectUri);
+
+    public static string HostOf(Uri redirectUri) => IsOfTheWeb(redirectUri) ? redirectUri.Authority : $"an app on this computer ({redirectUri.Scheme}:)";
+
+    private static bool IsOfTheWeb(Uri uri) => uri.Scheme is "http" or "https";
 }
+
+/// <summary>A scope as the consent page lists it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Words">What it lets a client do.</param>
+/// <param name="IsNew">Whether the client, which has others already, does not have this one yet.</param>
+internal sealed record AskedScope(string Name, string Words, bool IsNew);
 
 /// <summary>
 /// The authorization endpoint, after OpenIddict has checked the request. It asks every time, for every client and every scope: a consent that was given once is
@@ -54,7 +70,7 @@ internal static class Consent
         routes.MapPost("/authorize", DecideAsync);
     }
 
-    private static async Task<IResult> AskAsync(HttpContext context, IAntiforgery forgery, IOpenIddictApplicationManager clients, DevOptions options)
+    private static async Task<IResult> AskAsync(HttpContext context, IAntiforgery forgery, IOpenIddictApplicationManager clients, Grants grants, DevOptions options)
     {
         if (context.GetOpenIddictServerResponse() is { Error: not null } refused)
         {
@@ -77,6 +93,7 @@ internal static class Consent
         }
 
         var client = (await clients.FindByClientIdAsync(request.ClientId!, context.RequestAborted))!;
+        var known = await grants.ScopesAsync(user, request.ClientId!, context.RequestAborted);
 
         return Pages.Consent(
             new ConsentRequest(
@@ -84,13 +101,13 @@ internal static class Consent
                 request.ClientId!,
                 await clients.GetDisplayNameAsync(client, context.RequestAborted) ?? request.ClientId!,
                 new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)),
-                [.. options.Granted(request).Union([Scopes.OfflineAccess]).Select(scope => (scope, options.InWords(scope)))], // see RefreshRule
+                [.. Allowed(request, options).Select(scope => new AskedScope(scope, options.InWords(scope), known.Count > 0 && !known.Contains(scope)))],
                 [.. context.Request.Query.Where(parameter => parameter.Key is not Decision && parameter.Key != tokens.FormFieldName).SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
                 returnTo),
             tokens);
     }
 
-    private static async Task<IResult> DecideAsync(HttpContext context, IAntiforgery forgery, DevOptions options)
+    private static async Task<IResult> DecideAsync(HttpContext context, IAntiforgery forgery, IOpenIddictApplicationManager clients, Grants grants, DevOptions options)
     {
         if (context.GetOpenIddictServerResponse() is { Error: not null } refused)
         {
@@ -104,10 +121,20 @@ internal static class Consent
 
         var request = context.GetOpenIddictServerRequest()!;
 
-        return context.Request.Form[Decision] == "approve"
-            ? Results.SignIn(user.Grant(options.Granted(request), options.Resource), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme)
-            : Refuse(Errors.AccessDenied, "The user did not allow it.");
+        if (context.Request.Form[Decision] != "approve")
+        {
+            return Refuse(Errors.AccessDenied, "The user did not allow it.");
+        }
+
+        var client = (await clients.FindByClientIdAsync(request.ClientId!, context.RequestAborted))!;
+        var place = ConsentRequest.HostOf(new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)));
+        var sid = await grants.OpenAsync(user, new GrantRequest(request.ClientId!, Allowed(request, options), context.Session(), place), context.RequestAborted);
+
+        return Results.SignIn(user.Grant(sid, options.Granted(request), options.Resource), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);
     }
+
+    /// <summary>What the client gets, and that it stays connected, which it gets in any case: see <see cref="RefreshRule"/>.</summary>
+    private static IEnumerable<string> Allowed(OpenIddictRequest request, DevOptions options) => options.Granted(request).Union([Scopes.OfflineAccess]);
 
     private static IResult Refuse(string error, string description) => Results.Forbid(
         new AuthenticationProperties(new Dictionary<string, string?>

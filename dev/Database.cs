@@ -5,20 +5,16 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpFilesServer.Dev;
 
-/// <summary>What outlives a restart: registered clients, consents, and the marks of used codes and refresh tokens.</summary>
+/// <summary>What outlives a restart: registered clients, grants, sessions, and the marks of used codes and refresh tokens.</summary>
 /// <remarks>A file, not EF's in-memory store: that one silently fails to revoke a family of refresh tokens.</remarks>
 internal sealed class Database(DbContextOptions<Database> options) : DbContext(options)
 {
-    public static async Task PrepareAsync(IServiceProvider services, DevOptions options, Keys keys, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task PrepareAsync(IServiceProvider services, DevOptions options, Keys keys, CancellationToken cancellationToken)
     {
         await using var scope = services.CreateAsyncScope();
         var database = scope.ServiceProvider.GetRequiredService<Database>();
         await database.Database.EnsureCreatedAsync(cancellationToken);
         await database.Database.ExecuteSqlRawAsync("PRAGMA journal_mode = WAL", cancellationToken);
-
-        var yesterday = time.GetUtcNow().AddDays(-1);
-        await scope.ServiceProvider.GetRequiredService<IOpenIddictTokenManager>().PruneAsync(yesterday, cancellationToken);
-        await scope.ServiceProvider.GetRequiredService<IOpenIddictAuthorizationManager>().PruneAsync(yesterday, cancellationToken);
 
         var clients = scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>();
         await KnowAsync(clients, CommandGrant.ClientId, keys.CommandSecret, [Permissions.Endpoints.Token, Permissions.Prefixes.GrantType + CommandGrant.GrantType], cancellationToken);

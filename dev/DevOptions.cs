@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using OpenIddict.Abstractions;
@@ -12,14 +13,20 @@ namespace McpFilesServer.Dev;
 /// <param name="ServerClientId">The client id of the server itself, for the On-Behalf-Of grant.</param>
 /// <param name="ScopesInWords">The scopes of the resource, each with what it lets a client do.</param>
 /// <param name="DefaultScopes">What a client gets that asks for no scope (RFC 6749 §3.3).</param>
+/// <param name="AccessTokenLifetime">How long an access token lives, and one that was exchanged for it: five minutes at most.</param>
+/// <param name="RefreshTokenLifetime">How long a refresh token waits to be used: fourteen days at most.</param>
 internal sealed record DevOptions(
     Uri Url,
     string Directory,
     string Resource,
     string ServerClientId,
     IReadOnlyDictionary<string, string> ScopesInWords,
-    IReadOnlyList<string> DefaultScopes)
+    IReadOnlyList<string> DefaultScopes,
+    TimeSpan AccessTokenLifetime,
+    TimeSpan RefreshTokenLifetime)
 {
+    private static readonly string[] Settings = [nameof(Url), nameof(AccessTokenLifetime), nameof(RefreshTokenLifetime), nameof(AllowLoopbackClientDocuments), nameof(Clients)];
+
     /// <summary>Whether a client's document may be on this machine, in plain http too: for who writes a client. Never a default, because then any web page could have this machine's ports probed.</summary>
     public bool AllowLoopbackClientDocuments { get; private init; }
 
@@ -46,6 +53,9 @@ internal sealed record DevOptions(
         _ => ScopesInWords[scope],
     };
 
+    /// <summary>Where a scope stands in a list: as the server lists its own, the others after them.</summary>
+    public int PlaceOf(string scope) => ScopesInWords.Keys.ToList().IndexOf(scope) is >= 0 and var place ? place : ScopesInWords.Count;
+
     /// <summary>The settings, or nothing when the server trusts another issuer and this provider is not wanted.</summary>
     public static DevOptions? Read(IConfiguration configuration, IHostEnvironment environment, IReadOnlyDictionary<string, string> scopesInWords)
     {
@@ -63,11 +73,9 @@ internal sealed record DevOptions(
                 $"The development identity provider runs in Development only, and this is {environment.EnvironmentName}: set Auth:Issuers:0:Authority to your issuer.");
         }
 
-        string[] settings = [nameof(Url), nameof(AllowLoopbackClientDocuments), nameof(Clients)];
-
-        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !settings.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
+        if (configuration.GetSection("Dev").GetChildren().FirstOrDefault(setting => !Settings.Contains(setting.Key, StringComparer.OrdinalIgnoreCase)) is { } unknown)
         {
-            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. Below Dev there are: {string.Join(", ", settings)}.");
+            throw new InvalidOperationException($"{unknown.Path} is not a setting: remove it. Those below Dev are {string.Join(", ", Settings.Select(name => $"Dev:{name}"))}.");
         }
 
         return new DevOptions(
@@ -76,7 +84,9 @@ internal sealed record DevOptions(
             configuration["Mcp:Resource"] ?? "http://localhost:5080/mcp",
             configuration["Obo:ClientId"] ?? "mcp-files-server",
             scopesInWords,
-            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)])
+            [.. Baseline(configuration).Where(scopesInWords.ContainsKey)],
+            Lifetime(configuration, "Dev:AccessTokenLifetime", TimeSpan.FromMinutes(5)),
+            Lifetime(configuration, "Dev:RefreshTokenLifetime", TimeSpan.FromDays(14)))
         {
             AllowLoopbackClientDocuments = IsOn(configuration, $"Dev:{nameof(AllowLoopbackClientDocuments)}"),
             Clients = ConfiguredClient.Read(configuration.GetSection($"Dev:{nameof(Clients)}"), configuration["Obo:ClientId"] ?? "mcp-files-server"),
@@ -96,6 +106,15 @@ internal sealed record DevOptions(
     {
         null => false,
         var text => bool.TryParse(text, out var on) ? on : throw new InvalidOperationException($"{key} must be true or false. Correct it."),
+    };
+
+    /// <summary>A lifetime can be shortened, to try out in seconds what takes minutes, and never be made longer: whole seconds, as tokens count.</summary>
+    private static TimeSpan Lifetime(IConfiguration configuration, string key, TimeSpan longest) => configuration[key] switch
+    {
+        null => longest,
+        var text when TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var lifetime)
+            && lifetime >= TimeSpan.FromSeconds(1) && lifetime <= longest && lifetime.Ticks % TimeSpan.TicksPerSecond == 0 => lifetime,
+        var text => throw new InvalidOperationException($"{key} is {text}: set it to whole seconds from 00:00:01 to {longest:c}, such as 00:00:10."),
     };
 
     private static string[] Baseline(IConfiguration configuration)

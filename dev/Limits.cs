@@ -15,7 +15,7 @@ internal static class Limits
 
     /// <summary>Pages, registration and revocation (which answers a guess like a hit): every request counts, for each of them alone.</summary>
     public static RateLimitPartition<string> OfRequest(HttpContext context) =>
-        context.Request.Path.Value is { } path and ("/register" or "/revoke" or "/authorize" or "/authorize/sign-in")
+        context.Request.Path.Value is { } path and ("/register" or "/revoke" or "/authorize" or "/authorize/sign-in" or Account.Path or Account.DisconnectPath or Account.SignOutPath)
             ? RateLimitPartition.GetFixedWindowLimiter(path, _ => Fixed())
             : RateLimitPartition.GetNoLimiter("");
 

@@ -13,8 +13,11 @@ namespace McpFilesServer.Dev;
 /// The On-Behalf-Of grant, as Entra has it (RFC 7523 §2.1 with <c>requested_token_use=on_behalf_of</c>): the server shows a user's token and its own
 /// secret, and gets a token of that user for the Graph stand-in, with the scopes it asked for and nothing else.
 /// </summary>
-/// <remarks>It writes no row and hashes nothing slowly, because the server exchanges a token for every call that goes downstream.</remarks>
-internal sealed class OnBehalfOf(DevOptions options, Keys keys, AccessTokens tokens) : IOpenIddictServerHandler<ValidateTokenRequestContext>
+/// <remarks>
+/// It reads one row, writes none and hashes nothing slowly, because the server exchanges a token for every call that goes downstream. Its tokens carry no
+/// <c>sid</c>: the API behind them takes part in no session and is told of no logout. They end five minutes after the last exchange at the latest.
+/// </remarks>
+internal sealed class OnBehalfOf(DevOptions options, Keys keys, AccessTokens tokens, Grants grants) : IOpenIddictServerHandler<ValidateTokenRequestContext>
 {
     public const string GrantType = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
@@ -40,7 +43,9 @@ internal sealed class OnBehalfOf(DevOptions options, Keys keys, AccessTokens tok
         {
             context.Reject(Errors.InvalidScope, $"scope must name at least one of the scopes below {options.Graph}/, and no others.");
         }
-        else if (await tokens.ReadAsync(context.Request.Assertion ?? "", options.Resource) is not { } token || People.WithId(token.Subject) is not { Name: { } name } user)
+        else if (await tokens.ReadAsync(context.Request.Assertion ?? "", options.Resource) is not { } token
+            || !await grants.IsAliveAsync(token, context.CancellationToken)
+            || People.WithId(token.Subject) is not { Name: { } name } user)
         {
             context.Reject(Errors.InvalidGrant, "The assertion is not a valid access token of this provider for this server.");
         }
@@ -73,7 +78,7 @@ internal sealed class OnBehalfOf(DevOptions options, Keys keys, AccessTokens tok
         {
             [Parameters.AccessToken] = token,
             [Parameters.TokenType] = TokenTypes.Bearer,
-            [Parameters.ExpiresIn] = (int)Protocol.TokenLifetime.TotalSeconds,
+            [Parameters.ExpiresIn] = (int)options.AccessTokenLifetime.TotalSeconds,
             [Parameters.Scope] = string.Join(' ', scopes.Select(scope => $"{options.Graph}/{scope}")),
         });
         context.HandleRequest();

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http;
 
 namespace McpFilesServer.Dev;
 
-/// <summary>The three pages a person sees. Plain HTML and one style sheet; no script, which the policy of every page forbids.</summary>
-internal static class Pages
+/// <summary>The pages a person sees. Plain HTML and one style sheet; no script, which the policy of every page forbids.</summary>
+internal static partial class Pages
 {
     public const string StylePath = "/authorize/style.css";
 
@@ -13,7 +13,8 @@ internal static class Pages
 
     public static IResult StyleSheet() => Results.Bytes(Style, "text/css; charset=utf-8");
 
-    public static IResult SignIn(string returnTo, AntiforgeryTokenSet forgery) => new Page("Sign in", "'self'", $"""
+    public static IResult SignIn(string returnTo, AntiforgeryTokenSet forgery, Notice? notice = null) => new Page("Sign in", "'self'", $"""
+        {Happened(notice)}
         <h1>Who are you today?</h1>
         <p>This is the development identity provider. It has two users and no passwords, because it can only be reached from this computer.</p>
         <form method="post" action="/authorize/sign-in">
@@ -21,17 +22,18 @@ internal static class Pages
         {Hidden("return", returnTo)}
         {People.Users.Select(user => (Html)$"""<button name="user" value="{user.Name}">Continue as {user.Name}</button>""")}
         </form>
+        {(returnTo == Dev.Account.Path ? default : AccountLink())}
         """);
 
     public static IResult Consent(ConsentRequest request, AntiforgeryTokenSet forgery) => new Page($"Allow {request.ClientName}?", $"'self' {request.FormTarget}", $"""
-        <h1>Allow <strong>{request.ClientName}</strong> to use your files server?</h1>
-        <p>You are signed in as <strong>{request.User.Name}</strong>. If you allow it, the program can:</p>
+        <h1>Allow <strong>{request.ClientName}</strong> to {(request.IsStepUp ? "do more with" : "use")} your files server?</h1>
+        <p>You are signed in as <strong>{request.User.Name}</strong>. {(request.IsStepUp ? "The program is connected already and asks for more." : "")} If you allow it, the program can:</p>
         <ul>
-        {request.Scopes.Select(scope => (Html)$"<li>{scope.Words} <code>{scope.Name}</code></li>")}
+        {request.Scopes.OrderByDescending(scope => scope.IsNew).Select(Asked)}
         </ul>
         <p>Its name is what it calls itself, and nobody has checked it. When you have decided, you are sent back to <strong class="host">{request.RedirectHost}</strong>.</p>
         {(request.DocumentHost is { } host ? (Html)$"<p>It is the program that <strong>{host}</strong> describes.</p>" : default)}
-        {(request.IsLoopback ? Warning() : default)}
+        {(request.IsLoopback ? Warning() : request.IsElsewhere ? WarningOfElsewhere(request.RedirectHost) : default)}
         <form method="post" action="/authorize">
         {Hidden(forgery.FormFieldName, forgery.RequestToken)}
         {request.Parameters.Select(parameter => Hidden(parameter.Key, parameter.Value))}
@@ -44,6 +46,7 @@ internal static class Pages
         {People.Users.Where(user => user != request.User).Select(user => (Html)$"""<button name="user" value="{user.Name}" class="link">Not you? Continue as {user.Name}</button>""")}
         </form>
         <dl><dt>Client id</dt><dd><code>{request.ClientId}</code></dd><dt>Redirect</dt><dd><code>{request.RedirectUri.OriginalString}</code></dd></dl>
+        {AccountLink()}
         """);
 
     public static IResult Error(string? message) => new Page("That did not work", "'none'", $"""
@@ -54,6 +57,18 @@ internal static class Pages
 
     private static Html Warning() => $"""
         <p class="warning" role="note">This program runs on this computer. Only continue if you started this from a program on this computer.</p>
+        """;
+
+    private static Html WarningOfElsewhere(string host) => $"""
+        <p class="warning elsewhere" role="note"><strong>{host}</strong> is not on this computer. Whoever runs it will be able to use your files server in your name. Only continue if you know and trust them.</p>
+        """;
+
+    private static Html Asked(AskedScope scope) => scope.IsNew
+        ? (Html)$"""<li class="new">{scope.Words} <code>{scope.Name}</code> <strong>new</strong></li>"""
+        : $"<li>{scope.Words} <code>{scope.Name}</code></li>";
+
+    private static Html AccountLink() => $"""
+        <p class="foot"><a href="{Dev.Account.Path}">See the programs that you have connected</a></p>
         """;
 
     private static Html Hidden(string name, string? value) => $"""<input type="hidden" name="{name}" value="{value}">""";

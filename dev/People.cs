@@ -34,13 +34,13 @@ internal static class People
 
     public static Person? WithId(string? id) => All.FirstOrDefault(person => person.Id == id);
 
-    /// <summary>What OpenIddict makes this user's tokens from: for one resource, with these scopes and no other.</summary>
-    public static ClaimsPrincipal Grant(this Person user, IEnumerable<string> scopes, string resource)
+    /// <summary>What OpenIddict makes this user's tokens from: for one resource, with these scopes and no other, as part of this grant.</summary>
+    public static ClaimsPrincipal Grant(this Person user, string sid, IEnumerable<string> scopes, string resource)
     {
         var identity = new ClaimsIdentity("development", Claims.Name, Claims.Role);
-        identity.SetClaim(Claims.Subject, user.Id).SetClaim(Claims.Name, user.Name);
-        identity.SetScopes(scopes).SetResources(resource);
-        identity.SetDestinations(claim => claim.Type is Claims.Name ? [Destinations.AccessToken, Destinations.IdentityToken] : []);
+        identity.SetClaim(Claims.Subject, user.Id).SetClaim(Claims.Name, user.Name).SetClaim(Grants.Sid, sid);
+        identity.SetScopes(scopes).SetResources(resource).SetAuthorizationId(sid);
+        identity.SetDestinations(claim => claim.Type is Claims.Name or Grants.Sid ? [Destinations.AccessToken, Destinations.IdentityToken] : []);
 
         return new ClaimsPrincipal(identity);
     }

@@ -11,8 +11,6 @@ namespace McpFilesServer.Dev;
 /// <summary>OAuth 2.1 as this provider speaks it: what OpenIddict does by itself, what is switched off, and the rules that are added.</summary>
 internal static class Protocol
 {
-    public static readonly TimeSpan TokenLifetime = TimeSpan.FromMinutes(5);
-
     public static void AddProviderProtocol(this IServiceCollection services, DevOptions options, Keys keys, TimeProvider time) =>
         services.AddOpenIddict()
             .AddCore(core => core
@@ -30,12 +28,12 @@ internal static class Protocol
                 server.AllowAuthorizationCodeFlow().AllowRefreshTokenFlow().AllowCustomFlow(OnBehalfOf.GrantType).AllowCustomFlow(CommandGrant.GrantType);
                 server.RequireProofKeyForCodeExchange();
                 server.RegisterScopes([Scopes.OfflineAccess, .. options.ScopesInWords.Keys]);
-                server.RegisterClaims(Claims.Name);
+                server.RegisterClaims(Claims.Name, Grants.Sid);
 
-                server.SetAccessTokenLifetime(TokenLifetime).SetIdentityTokenLifetime(TokenLifetime).SetAuthorizationCodeLifetime(TimeSpan.FromMinutes(1));
+                server.SetAccessTokenLifetime(options.AccessTokenLifetime).SetIdentityTokenLifetime(options.AccessTokenLifetime).SetAuthorizationCodeLifetime(TimeSpan.FromMinutes(1));
 
                 // A public client's refresh token is used once; the second time revokes all that came from the same consent (RFC 9700 §4.14.2).
-                server.SetRefreshTokenLifetime(TimeSpan.FromDays(14)).SetRefreshTokenReuseLeeway(TimeSpan.Zero);
+                server.SetRefreshTokenLifetime(options.RefreshTokenLifetime).SetRefreshTokenReuseLeeway(TimeSpan.Zero);
 
                 server.AddSigningKey(keys.Signing).AddEncryptionKey(keys.Encryption).DisableAccessTokenEncryption();
 
@@ -57,6 +55,7 @@ internal static class Protocol
                     .DisableTransportSecurityRequirement(); // loopback only, see DevOptions
 
                 server.AddProviderRules();
+                server.AddGrantRules();
             });
 
     private static void AddProviderRules(this OpenIddictServerBuilder server)
@@ -91,9 +90,9 @@ internal static class Protocol
             .SetOrder(Authentication.InferResponseMode.Descriptor.Order + 500));
         server.AddEventHandler<HandleConfigurationRequestContext>(rule => rule.UseSingletonHandler<Metadata>()
             .SetOrder(Discovery.AttachAdditionalMetadata.Descriptor.Order + 500));
-        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseSingletonHandler<OnBehalfOf>()
+        server.AddEventHandler<ValidateTokenRequestContext>(rule => rule.UseScopedHandler<OnBehalfOf>()
             .SetOrder(Exchange.ValidateGrantType.Descriptor.Order + 500));
-        server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseSingletonHandler<CommandGrant>());
+        server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseScopedHandler<CommandGrant>());
         server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<RefreshRule>()
             .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500));
     }

@@ -32,12 +32,14 @@ internal static class Provider
         builder.Services.AddCors();
         builder.Services.AddProviderDatabase(options);
         builder.Services.AddProviderProtocol(options, keys, time);
-        builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>();
+        builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>().AddSingleton<BackChannelLogout>();
         builder.Services.AddSingleton<Resolve>(Dns.GetHostAddressesAsync).AddSingleton<DocumentFetch>().AddSingleton<ClientDocuments>();
+        builder.Services.AddScoped<Grants>().AddScoped<Sessions>();
+        builder.Services.AddSingleton<Upkeep>().AddHostedService(services => services.GetRequiredService<Upkeep>());
 
         // Keys of cookies and forms, beside the provider's own: by default they would be written to the home folder.
         builder.Services.AddDataProtection().SetApplicationName("dev-provider").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(options.Directory, "keys")));
-        builder.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie(cookie => SignIn.Harden(cookie.Cookie, "session"));
+        builder.Services.AddAuthentication(CookieAuthenticationDefaults.AuthenticationScheme).AddCookie(Sessions.Configure);
         builder.Services.AddAntiforgery(forgery => SignIn.Harden(forgery.Cookie, "forgery"));
         builder.Services.AddAuthorization();
         builder.Services.AddRateLimiter(limiter =>
@@ -59,6 +61,7 @@ internal static class Provider
 
         app.MapSignIn();
         app.MapConsent();
+        app.MapAccount();
         app.MapRegistration();
         app.MapGraph(options);
 

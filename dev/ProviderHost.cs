@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -15,7 +16,8 @@ internal sealed class ProviderHost(DevOptions options, Keys keys, TimeProvider t
 
         try
         {
-            await Database.PrepareAsync(_provider.Services, options, keys, time, cancellationToken);
+            await Database.PrepareAsync(_provider.Services, options, keys, cancellationToken);
+            await _provider.Services.GetRequiredService<Upkeep>().RunAsync(cancellationToken);
             await _provider.StartAsync(cancellationToken);
         }
         catch (IOException exception) when (exception.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)

@@ -1,7 +1,5 @@
 using System.Security.Claims;
 using Microsoft.AspNetCore.Antiforgery;
-using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -9,7 +7,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace McpFilesServer.Dev;
 
-/// <summary>Who sits at the browser: chosen with a button, kept in a cookie until the browser ends.</summary>
+/// <summary>Who sits at the browser: chosen with a button, kept in a cookie until the browser ends, for a day at most.</summary>
 internal static class SignIn
 {
     private const string Root = "/authorize";
@@ -35,7 +33,10 @@ internal static class SignIn
     /// <summary>The person whom the cookie names.</summary>
     public static Person? User(this HttpContext context) => People.WithId(context.User.FindFirstValue(Claims.Subject));
 
-    private static async Task<IResult> SignInAsync(HttpContext context, IAntiforgery forgery)
+    /// <summary>The session of this browser, while it lasts.</summary>
+    public static string? Session(this HttpContext context) => Sessions.Of(context.User);
+
+    private static async Task<IResult> SignInAsync(HttpContext context, IAntiforgery forgery, Sessions sessions)
     {
         if (!await forgery.IsRequestValidAsync(context))
         {
@@ -44,14 +45,13 @@ internal static class SignIn
 
         var form = await context.Request.ReadFormAsync(context.RequestAborted);
 
-        // Only back to an authorization request of our own: a form must not become a way to send people elsewhere.
-        if (People.Named(form["user"]) is not { } user || form["return"].ToString() is not { } target || !target.StartsWith($"{Root}?", StringComparison.Ordinal))
+        // Only back to a page of our own: a form must not become a way to send people elsewhere.
+        if (People.Named(form["user"]) is not { } user || form["return"].ToString() is not { } target || !(target.StartsWith($"{Root}?", StringComparison.Ordinal) || target == Account.Path))
         {
             return Pages.Error("There is no such user, or nothing to go back to.");
         }
 
-        var identity = new ClaimsIdentity([new(Claims.Subject, user.Id), new(Claims.Name, user.Name!)], CookieAuthenticationDefaults.AuthenticationScheme);
-        await context.SignInAsync(new ClaimsPrincipal(identity));
+        await sessions.StartAsync(context, user);
 
         return Results.Redirect(target); // the door makes it a 303
     }

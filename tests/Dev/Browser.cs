@@ -15,10 +15,13 @@ internal sealed partial class Browser : IDisposable
 
     private readonly DevServer _server;
 
-    public Browser(DevServer server)
+    private readonly CookieContainer _cookies;
+
+    public Browser(DevServer server, CookieContainer? cookies = null)
     {
         _server = server;
-        Http = DevServer.Client(server.Url);
+        _cookies = cookies ?? new CookieContainer();
+        Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, CookieContainer = _cookies }) { BaseAddress = new Uri(server.Url) };
     }
 
     public HttpClient Http { get; }
@@ -74,6 +77,33 @@ internal sealed partial class Browser : IDisposable
         return await Http.GetStringAsync(answer.Headers.Location);
     }
 
+    public Task<string> AccountAsync() => Http.GetStringAsync("/authorize/account");
+
+    /// <summary>Presses the button of a client on the account page; of one that has none there, the button of another page.</summary>
+    /// <returns>Where the browser is sent.</returns>
+    public async Task<string> DisconnectAsync(string client) => await EndAsync("/authorize/account/disconnect", client);
+
+    /// <summary>Presses the button on the account page.</summary>
+    /// <returns>Where the browser is sent.</returns>
+    public async Task<string> SignOutAsync() => await EndAsync("/authorize/account/sign-out", "");
+
+    /// <summary>A copy of its cookies.</summary>
+    public CookieContainer Cookies()
+    {
+        var copy = new CookieContainer();
+        copy.Add(_cookies.GetAllCookies());
+
+        return copy;
+    }
+
+    private async Task<string> EndAsync(string form, string client)
+    {
+        using var answer = await PostAsync(form, Fields(await AccountAsync(), form), "client", client);
+        Assert.Equal(HttpStatusCode.SeeOther, answer.StatusCode);
+
+        return answer.Headers.Location!.ToString();
+    }
+
     /// <summary>Where the browser is sent after the answer, as the parameters of that URL.</summary>
     public async Task<Dictionary<string, string>> DecideAsync(string consent, string decision = "approve")
     {
@@ -91,17 +121,17 @@ internal sealed partial class Browser : IDisposable
     }
 
     public async Task<string> CodeAsync(string client, params (string Name, string? Value)[] changes) =>
-        (await DecideAsync(await SignInAsync(Request(client, changes))))["code"];
+        (await DecideAsync(await SignInAsync(Request(client, [("resource", _server.Audience), .. changes]))))["code"];
 
     public Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> RedeemAsync(
-        string client, string code, string verifier = Verifier, string redirectUri = "http://127.0.0.1:7777/callback", string resource = DevServer.Resource) =>
+        string client, string code, string verifier = Verifier, string redirectUri = "http://127.0.0.1:7777/callback", string? resource = null) =>
         _server.PostAsync(
-            "/token", ("grant_type", "authorization_code"), ("client_id", client), ("code", code), ("code_verifier", verifier), ("redirect_uri", redirectUri), ("resource", resource));
+            "/token", ("grant_type", "authorization_code"), ("client_id", client), ("code", code), ("code_verifier", verifier), ("redirect_uri", redirectUri), ("resource", resource ?? _server.Audience));
 
     public Task<(HttpStatusCode Status, System.Text.Json.JsonElement Body)> RefreshAsync(string client, string token, string? scope = null) =>
         _server.PostAsync(
             "/token",
-            [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token), ("resource", DevServer.Resource), .. scope is null ? [] : new[] { ("scope", scope) }]);
+            [("grant_type", "refresh_token"), ("client_id", client), ("refresh_token", token), ("resource", _server.Audience), .. scope is null ? [] : new[] { ("scope", scope) }]);
 
     public void Dispose() => Http.Dispose();
 

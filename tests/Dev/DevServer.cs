@@ -17,6 +17,8 @@ internal sealed class DevServer : IAsyncDisposable
 {
     public const string Alice = "7c1f2a70-3c1e-4f0a-9d55-0b6d1e2a4c01";
     public const string Bob = "b93e6d14-58b2-4a6f-8e0e-5f7c9a1d2e02";
+
+    /// <summary>The resource, unless a test sets another.</summary>
     public const string Resource = "http://localhost:5080/mcp";
 
     private static readonly Dictionary<string, string> Scopes = new()
@@ -49,14 +51,17 @@ internal sealed class DevServer : IAsyncDisposable
 
     public IConfiguration Configuration => _app.Configuration;
 
+    /// <summary>The resource of this server.</summary>
+    public string Audience => Configuration["Mcp:Resource"]!;
+
     public static int FreePort() => Host.Server.FreePort();
 
-    public static async Task<DevServer> StartAsync(string? url = null, string? directory = null, bool keepDirectory = false, params (string Key, string Value)[] settings)
+    public static async Task<DevServer> StartAsync(string? url = null, string? directory = null, bool keepDirectory = false, Clock? clock = null, params (string Key, string Value)[] settings)
     {
         url ??= $"http://localhost:{FreePort()}";
         directory ??= System.IO.Directory.CreateTempSubdirectory("dev-provider-").FullName;
-        var clock = new Clock();
-        var builder = Builder(Environments.Development, [("Dev:Url", url), ("Storage:Directory", directory), ("Mcp:Resource", Resource), .. settings]);
+        clock ??= new Clock();
+        var builder = Builder(Environments.Development, [.. settings, .. new[] { ("Dev:Url", url), ("Storage:Directory", directory), ("Mcp:Resource", Resource) }.ExceptBy(settings.Select(setting => setting.Key), setting => setting.Item1)]);
         builder.Services.AddSingleton<TimeProvider>(clock);
         builder.AddDevelopmentProvider(Scopes);
 
@@ -112,10 +117,10 @@ internal sealed class DevServer : IAsyncDisposable
         return body.GetProperty("access_token").GetString()!;
     }
 
-    public (string, string)[] CommandGrant(string user, string scope, string resource = Resource) =>
+    public (string, string)[] CommandGrant(string user, string scope, string? resource = null) =>
     [
         ("grant_type", "urn:mcp-files-server:dev-token"), ("client_id", "dev-cli"), ("client_secret", Secret("dev-cli.secret")),
-        ("username", user), ("scope", scope), ("resource", resource),
+        ("username", user), ("scope", scope), ("resource", resource ?? Audience),
     ];
 
     public (string, string)[] OnBehalfOf(string assertion, string scope, string? secret = null) =>
@@ -123,6 +128,13 @@ internal sealed class DevServer : IAsyncDisposable
         ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("requested_token_use", "on_behalf_of"), ("client_id", "mcp-files-server"),
         ("client_secret", secret ?? Secret("server.secret")), ("assertion", assertion), ("scope", scope),
     ];
+
+    /// <summary>What the server is told about a token.</summary>
+    public async Task<JsonElement> IntrospectAsync(string token) =>
+        (await PostAsync("/introspect", ("client_id", "mcp-files-server"), ("client_secret", Secret("server.secret")), ("token", token))).Body;
+
+    /// <summary>Whether the server may exchange a token.</summary>
+    public async Task<HttpStatusCode> ExchangeAsync(string token) => (await PostAsync("/token", OnBehalfOf(token, $"{Issuer}graph/Files.Read"))).Status;
 
     public static async Task<JsonElement> JsonAsync(HttpResponseMessage answer)
     {

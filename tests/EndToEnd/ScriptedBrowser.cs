@@ -119,7 +119,7 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
     [GeneratedRegex("You are signed in as <strong>(.*?)</strong>")]
     private static partial Regex SignedIn();
 
-    [GeneratedRegex("<li>(.*?) <code>(.*?)</code></li>")]
+    [GeneratedRegex("<li(?: class=\"new\")?>(.*?) <code>(.*?)</code>")]
     private static partial Regex Scope();
 
     [GeneratedRegex("""<strong class="host">(.*?)</strong>""")]

@@ -45,7 +45,9 @@ try
         .With<WorkspaceTools>()
         .With<ReadingTools>()
         .With<WritingTools>()
-        .With<PeopleTools>();
+        .With<PeopleTools>()
+        .WithResourcesOf<ProjectResources>()
+        .WithPromptsOf<ProjectPrompts>();
 
     await using var app = builder.Build();
 

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authorization;
+using ModelContextProtocol.Protocol;
 
 namespace McpFilesServer.Auth;
 
@@ -10,7 +11,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
+internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, OpenStreams streams, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -45,6 +46,12 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
         var (message, fault) = caller is null ? (null, WithoutCaller(http)) : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.RequestAborted);
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+
+        // Taken before it is recorded, so that the record says what came of it.
+        if (refusal is null && operation?.Method == RequestMethods.SubscriptionsListen && !streams.TryOpen(caller!, http))
+        {
+            refusal = Refusal.TooManyStreams;
+        }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);

@@ -56,10 +56,9 @@ internal sealed class Envelope : IDisposable
         : Params.GetProperty("ref") is var reference && Text(reference, "type") is var type
             ? new CompletionTarget(type!, Text(reference, type == CompletionTarget.Resource ? "uri" : "name") ?? "", Text(Params.GetProperty("argument"), "name")!) : null;
 
-    /// <summary>The URIs that the client wants to hear of, for <c>subscriptions/listen</c>.</summary>
-    public IReadOnlyList<string> Subscriptions =>
-        Method == RequestMethods.SubscriptionsListen && Params.GetProperty("notifications").TryGetProperty("resourceSubscriptions", out var uris)
-            ? [.. uris.EnumerateArray().Select(uri => uri.GetString()!)] : [];
+    /// <summary>The URIs that the client wants to hear of, for <c>subscriptions/listen</c>; null when its params are not of that form.</summary>
+    public IReadOnlyList<string>? Subscriptions => Method == RequestMethods.SubscriptionsListen && IsSubscription(Params)
+        ? [.. Items(Member(Member(Params, "notifications"), "resourceSubscriptions")).Select(uri => uri.GetString()!)] : null;
 
     /// <summary>A text member of the params, or null.</summary>
     public string? Param(string name) => Text(Params, name);
@@ -147,11 +146,6 @@ internal sealed class Envelope : IDisposable
             return "ref, argument, context";
         }
 
-        if (method == RequestMethods.SubscriptionsListen && !IsSubscription(parameters))
-        {
-            return "notifications";
-        }
-
         var target = TargetName(method);
         if (target is not null && Text(parameters, target) is null)
         {
@@ -174,8 +168,8 @@ internal sealed class Envelope : IDisposable
         Member(parameters, "notifications") is { ValueKind: JsonValueKind.Object } wanted
         && ((string[])["toolsListChanged", "promptsListChanged", "resourcesListChanged"]).All(name =>
             !wanted.TryGetProperty(name, out var flag) || flag.ValueKind is JsonValueKind.True or JsonValueKind.False)
-        && (!wanted.TryGetProperty("resourceSubscriptions", out var uris)
-            || (uris.ValueKind == JsonValueKind.Array && uris.EnumerateArray().All(uri => uri.ValueKind == JsonValueKind.String)));
+        && Member(wanted, "resourceSubscriptions") is var uris && uris.ValueKind is JsonValueKind.Undefined or JsonValueKind.Array
+        && Items(uris).All(uri => uri.ValueKind == JsonValueKind.String);
 
     private static bool Reads<T>(JsonElement parameters)
     {
@@ -215,6 +209,8 @@ internal sealed class Envelope : IDisposable
 
     private static JsonElement Member(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+
+    private static JsonElement[] Items(JsonElement array) => array.ValueKind == JsonValueKind.Array ? [.. array.EnumerateArray()] : [];
 
     private static string? Text(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String

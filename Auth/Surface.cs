@@ -80,9 +80,9 @@ internal sealed class Surface
             return null;
         }
 
-        if (message.Subscriptions.Count > MaxSubscriptions)
+        if (method == RequestMethods.SubscriptionsListen && message.Subscriptions is not { Count: <= MaxSubscriptions })
         {
-            refusal = Refusal.InvalidParams($"One stream can be subscribed to at most {MaxSubscriptions} resources.");
+            refusal = Refusal.InvalidParams($"The params must have notifications; its resourceSubscriptions is a list of at most {MaxSubscriptions} URIs.");
             return null;
         }
 
@@ -92,7 +92,7 @@ internal sealed class Surface
             RequestMethods.PromptsGet => _prompts.GetValueOrDefault(message.Target!),
             RequestMethods.ResourcesRead => Resource(message.Target!),
             RequestMethods.CompletionComplete => _completions.GetValueOrDefault(message.Completes!),
-            RequestMethods.SubscriptionsListen => Listening(message.Subscriptions),
+            RequestMethods.SubscriptionsListen => Listening(message.Subscriptions!),
             _ => _methods[method],
         };
         refusal = operation is null ? Refusal.UnknownTarget(method) : null;

@@ -2,7 +2,6 @@ using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
-using Role = McpFilesServer.Data.Role;
 
 namespace McpFilesServer.Tools;
 
@@ -42,7 +41,7 @@ internal static class Completions
 
     private static async Task<CompleteResult> PathsAsync(IServiceProvider services, string project, string typed, CancellationToken cancellationToken)
     {
-        var place = await services.GetRequiredService<Places>().OpenAsync(services.GetRequiredService<Caller>(), project, Role.Reader, cancellationToken);
+        var place = await services.GetRequiredService<Places>().OpenAsync(services.GetRequiredService<Caller>(), project, null, Roles.ReadFiles, cancellationToken);
         return Result(PathPrefix.Complete(place, typed, Max, out var cut), cut);
     }
 

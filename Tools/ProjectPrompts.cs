@@ -5,7 +5,7 @@ using McpFilesServer.Data;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
-using Role = McpFilesServer.Data.Role;
+using Role = ModelContextProtocol.Protocol.Role;
 
 namespace McpFilesServer.Tools;
 
@@ -32,7 +32,7 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
     [Description("What a project is about, how it is organised and what state it is in, for somebody who is new to it.")]
     public async Task<IEnumerable<PromptMessage>> SummarizeAsync([Description(Project)] string project, CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         return
         [
             Says(
@@ -57,7 +57,7 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
                 """),
             new PromptMessage
             {
-                Role = ModelContextProtocol.Protocol.Role.User,
+                Role = Role.User,
                 Content = new EmbeddedResourceBlock
                 {
                     Resource = new TextResourceContents
@@ -81,7 +81,7 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
         [Description("What to look for, in plain words.")] string query,
         CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         return
         [
             Says(
@@ -116,7 +116,7 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
     [Description("What changed in a project lately, what it means, and what deserves a second look.")]
     public async Task<IEnumerable<PromptMessage>> ReviewAsync([Description(Project)] string project, CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         return
         [
             Says(
@@ -183,5 +183,5 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
         return null;
     }
 
-    private static PromptMessage Says(string text) => new() { Role = ModelContextProtocol.Protocol.Role.User, Content = new TextContentBlock { Text = text } };
+    private static PromptMessage Says(string text) => new() { Role = Role.User, Content = new TextContentBlock { Text = text } };
 }

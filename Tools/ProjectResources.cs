@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.StaticFiles;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
-using Role = McpFilesServer.Data.Role;
 
 namespace McpFilesServer.Tools;
 
@@ -32,7 +31,7 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
     [Description("A project: its title, the user's role in it, how many members it has, and what is in its top directory. JSON.")]
     public async Task<ReadResourceResult> ReadProjectAsync(string project, CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         return Result(new TextResourceContents { Uri = "", MimeType = Json, Text = Overview(place) });
     }
 
@@ -43,7 +42,7 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
     [Description("A file of a project, as text or, when it is none, as base64; or a directory, as a JSON list of what is in it.")]
     public async Task<ReadResourceResult> ReadFileAsync(string project, string path, CancellationToken cancellationToken)
     {
-        var place = await places.OpenAsync(caller, project, Role.Reader, cancellationToken);
+        var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         var entry = place.Folder.Describe(place.Path(path));
         if (entry.Type == "directory")
         {

@@ -1,14 +1,13 @@
 using System.Globalization;
 using McpFilesServer.Data;
-using Role = McpFilesServer.Data.Role;
 
 namespace McpFilesServer.Tools;
 
 /// <summary>
-/// Resources that one person wants to hear of, and what they were like at the last look. A file has changed when its etag has, when it comes and when it goes;
-/// a directory when an entry comes, goes or is replaced; a project when its top directory or its title has.
+/// Resources that one caller wants to hear of, and what they were like at the last look. A file has changed when its etag has, when it comes and when it goes;
+/// a directory when an entry comes, goes or is replaced; a project when its top directory has, or what its description says.
 /// </summary>
-internal sealed class WatchedResources(Places places, IPerson person, IReadOnlyList<string> uris)
+internal sealed class WatchedResources(Places places, ICaller caller, IReadOnlyList<string> uris)
 {
     private const string Missing = "";
 
@@ -51,7 +50,7 @@ internal sealed class WatchedResources(Places places, IPerson person, IReadOnlyL
     {
         try
         {
-            return await places.OpenAsync(person, project, Role.Reader, cancellationToken);
+            return await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         }
         catch (ProblemException)
         {
@@ -65,7 +64,7 @@ internal sealed class WatchedResources(Places places, IPerson person, IReadOnlyL
         {
             var entry = place.Folder.Describe(path ?? ProjectPath.Root);
             var version = entry.Etag ?? entry.Modified.UtcTicks.ToString(CultureInfo.InvariantCulture);
-            return path is null ? $"{version} {place.Project.Title}" : version;
+            return path is null ? $"{version} {ProjectInfo.Of(place.Project)}" : version;
         }
         catch (ProblemException)
         {

@@ -5,7 +5,7 @@ using McpFilesServer.Auth;
 
 namespace McpFilesServer;
 
-/// <summary>The page at <c>/</c>, for people: what this server is, how to connect an assistant, which tools it has. Made once, at start.</summary>
+/// <summary>The page at <c>/</c>, for people: what this server is, how to connect an assistant, what it has to offer. Made once, at start.</summary>
 internal static class FrontPage
 {
     private const string Style =
@@ -36,7 +36,7 @@ internal static class FrontPage
 
     private static string Page(McpOptions mcp, Surface surface)
     {
-        var rows = string.Concat(surface.Operations.Select(operation =>
+        var rows = string.Concat(surface.Operations.OrderByDescending(operation => operation.Method, StringComparer.Ordinal).Select(operation =>
             $"<tr><td><code>{Html(operation.Target)}</code></td><td><code>{Html(string.Join(' ', operation.Scopes))}</code></td></tr>"));
         var resource = Html(mcp.Resource);
         return $"""
@@ -63,9 +63,9 @@ internal static class FrontPage
             <pre>npx -y mcp-remote@0.15.1 {resource} --auth-timeout 120</pre>
             <p>MCP Inspector, with a token</p>
             <pre>npx -y @modelcontextprotocol/inspector@2.12.0 --cli {resource} --transport http --header "Authorization: Bearer $TOKEN" --method tools/list</pre>
-            <h2>Tools</h2>
+            <h2>Tools, resources, prompts</h2>
             <table>
-            <thead><tr><th scope="col">Tool</th><th scope="col">Scope it takes</th></tr></thead>
+            <thead><tr><th scope="col">Name</th><th scope="col">Scope it takes</th></tr></thead>
             <tbody>{rows}</tbody>
             </table>
             </main>

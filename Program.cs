@@ -50,7 +50,9 @@ try
         .With<WorkspaceTools>()
         .With<ReadingTools>()
         .With<WritingTools>()
-        .With<PeopleTools>();
+        .With<PeopleTools>()
+        .WithResourcesOf<ProjectResources>()
+        .WithPromptsOf<ProjectPrompts>();
 
     await using var app = builder.Build();
 

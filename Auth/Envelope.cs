@@ -42,7 +42,7 @@ internal sealed class Envelope : IDisposable
 
     /// <summary>SHA-256 of the arguments as they were sent, for the audit; null when there are none.</summary>
     public string? ArgumentsDigest =>
-        Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty("arguments", out var arguments)
+        Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty(ArgumentsName(Method), out var arguments)
             ? Convert.ToHexStringLower(SHA256.HashData(JsonMarshal.GetRawUtf8Value(arguments))) : null;
 
     private JsonElement Meta =>
@@ -50,6 +50,15 @@ internal sealed class Envelope : IDisposable
 
     /// <summary>The tool, prompt or resource that is meant, for the methods that have one.</summary>
     public string? Target => TargetName(Method) is { } name ? Param(name) : null;
+
+    /// <summary>What is to be completed, for <c>completion/complete</c>.</summary>
+    public CompletionTarget? Completes => Method != RequestMethods.CompletionComplete ? null
+        : Params.GetProperty("ref") is var reference && Text(reference, "type") is var type
+            ? new CompletionTarget(type!, Text(reference, type == CompletionTarget.Resource ? "uri" : "name") ?? "", Text(Params.GetProperty("argument"), "name")!) : null;
+
+    /// <summary>The URIs that the client wants to hear of, for <c>subscriptions/listen</c>; null when its params are not of that form.</summary>
+    public IReadOnlyList<string>? Subscriptions => Method == RequestMethods.SubscriptionsListen && IsSubscription(Params)
+        ? [.. Items(Member(Member(Params, "notifications"), "resourceSubscriptions")).Select(uri => uri.GetString()!)] : null;
 
     /// <summary>A text member of the params, or null.</summary>
     public string? Param(string name) => Text(Params, name);
@@ -132,6 +141,11 @@ internal sealed class Envelope : IDisposable
             return "protocolVersion, capabilities, clientInfo";
         }
 
+        if (method == RequestMethods.CompletionComplete && !IsCompletion(parameters))
+        {
+            return "ref, argument, context";
+        }
+
         var target = TargetName(method);
         if (target is not null && Text(parameters, target) is null)
         {
@@ -141,6 +155,21 @@ internal sealed class Envelope : IDisposable
         return parameters.ValueKind == JsonValueKind.Object && parameters.TryGetProperty("arguments", out var arguments)
             && arguments.ValueKind != JsonValueKind.Object ? "arguments" : null;
     }
+
+    private static bool IsCompletion(JsonElement parameters) =>
+        Member(parameters, "ref") is { ValueKind: JsonValueKind.Object } reference && Text(reference, "type") is not null
+        && ((string[])["name", "title", "uri"]).All(name => !reference.TryGetProperty(name, out var text) || text.ValueKind == JsonValueKind.String)
+        && Member(parameters, "argument") is { ValueKind: JsonValueKind.Object } argument && Text(argument, "name") is not null && Text(argument, "value") is not null
+        && (!parameters.TryGetProperty("context", out var context)
+            || (context.ValueKind == JsonValueKind.Object && (!context.TryGetProperty("arguments", out var given)
+                || (given.ValueKind == JsonValueKind.Object && given.EnumerateObject().All(member => member.Value.ValueKind == JsonValueKind.String)))));
+
+    private static bool IsSubscription(JsonElement parameters) =>
+        Member(parameters, "notifications") is { ValueKind: JsonValueKind.Object } wanted
+        && ((string[])["toolsListChanged", "promptsListChanged", "resourcesListChanged"]).All(name =>
+            !wanted.TryGetProperty(name, out var flag) || flag.ValueKind is JsonValueKind.True or JsonValueKind.False)
+        && Member(wanted, "resourceSubscriptions") is var uris && uris.ValueKind is JsonValueKind.Undefined or JsonValueKind.Array
+        && Items(uris).All(uri => uri.ValueKind == JsonValueKind.String);
 
     private static bool Reads<T>(JsonElement parameters)
     {
@@ -162,6 +191,15 @@ internal sealed class Envelope : IDisposable
         _ => null,
     };
 
+    /// <summary>The param that holds what the caller chose beyond the target.</summary>
+    private static string ArgumentsName(string? method) => method switch
+    {
+        RequestMethods.ResourcesRead => "uri",
+        RequestMethods.CompletionComplete => "argument",
+        RequestMethods.SubscriptionsListen => "notifications",
+        _ => "arguments",
+    };
+
     private static bool IsId(JsonElement id) => id.ValueKind switch
     {
         JsonValueKind.String => id.GetString()!.Length <= MaxIdLength,
@@ -169,7 +207,23 @@ internal sealed class Envelope : IDisposable
         _ => false,
     };
 
+    private static JsonElement Member(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
+
+    private static JsonElement[] Items(JsonElement array) => array.ValueKind == JsonValueKind.Array ? [.. array.EnumerateArray()] : [];
+
     private static string? Text(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String
             ? value.GetString() : null;
+}
+
+/// <summary>One argument of a prompt or of a resource template.</summary>
+/// <param name="Type">What has the argument: <c>ref/prompt</c> or <c>ref/resource</c>.</param>
+/// <param name="Name">The prompt's name, or the template.</param>
+/// <param name="Argument">The argument.</param>
+internal sealed record CompletionTarget(string Type, string Name, string Argument)
+{
+    public const string Prompt = "ref/prompt";
+
+    public const string Resource = "ref/resource";
 }

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authorization;
+using ModelContextProtocol.Protocol;
 
 namespace McpFilesServer.Auth;
 
@@ -11,7 +12,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
 internal sealed class Gateway(
-    Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, TokenStanding standing, ILogger<Gateway> log)
+    Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, TokenStanding standing, OpenStreams streams, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -52,6 +53,12 @@ internal sealed class Gateway(
         }
 
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+
+        // Taken before it is recorded, so that the record says what came of it.
+        if (refusal is null && operation?.Method == RequestMethods.SubscriptionsListen && !streams.TryOpen(caller!, http))
+        {
+            refusal = Refusal.TooManyStreams;
+        }
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);

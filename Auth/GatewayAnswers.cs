@@ -1,6 +1,8 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
+using ModelContextProtocol;
+using ModelContextProtocol.Protocol;
 
 namespace McpFilesServer.Auth;
 
@@ -48,10 +50,33 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
             return Task.CompletedTask;
         }
 
+        if (refusal.Status == StatusCodes.Status200OK)
+        {
+            return WriteAsResultAsync(response, refusal);
+        }
+
         object? id = refusal.Id.ValueKind == JsonValueKind.Undefined ? null : refusal.Id;
         object error = refusal.Data is null
             ? new { refusal.Code, refusal.Message }
             : new { refusal.Code, refusal.Message, refusal.Data };
         return response.WriteAsJsonAsync(new { jsonrpc = "2.0", id, error }, Json, context.RequestAborted);
+    }
+
+    /// <summary>
+    /// An error that is answered with 200 looks, byte for byte, as if it came out of the SDK: what the gateway does not know and what Data does not show to
+    /// this caller have the same answer.
+    /// </summary>
+    private static Task WriteAsResultAsync(HttpResponse response, Refusal refusal)
+    {
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-cache,no-store";
+        response.Headers.ContentEncoding = "identity";
+        response.Headers["X-Accel-Buffering"] = "no";
+        JsonRpcMessage error = new JsonRpcError
+        {
+            Id = refusal.Id.ValueKind == JsonValueKind.String ? new RequestId(refusal.Id.GetString()!) : new RequestId(refusal.Id.GetInt64()),
+            Error = new JsonRpcErrorDetail { Code = refusal.Code, Message = refusal.Message },
+        };
+        return response.WriteAsync($"event: message\ndata: {JsonSerializer.Serialize(error, McpJsonUtilities.DefaultOptions)}\n\n", response.HttpContext.RequestAborted);
     }
 }

@@ -96,11 +96,16 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     {
         "tools/call" => "There is no tool of this name.",
         "prompts/get" => "There is no prompt of this name.",
+        "completion/complete" => "There is nothing of this name to complete.",
         _ => "There is no such resource.",
     }, "unknown_target");
 
     /// <summary>A call that was sent as a notification, without an id: accepted by HTTP, carried out by nobody (JSON-RPC 2.0 §4.1).</summary>
     public static readonly Refusal NotCarriedOut = new(202, 0, "", "notification_not_carried_out");
+
+    // Not so much.
+    public static readonly Refusal TooManyStreams =
+        new(429, 429, "You have too many open subscriptions. Close one, or subscribe to more resources in one of them.", "too_many_streams") { RetryAfter = 10 };
 
     // It is us.
     public static Refusal TokenUnchecked(string reason) =>

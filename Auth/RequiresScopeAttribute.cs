@@ -1,12 +1,26 @@
 namespace McpFilesServer.Auth;
 
 /// <summary>
-/// The scopes that a caller's token must hold for a tool, resource or prompt: all of them, and no more than it really needs.
-/// A primitive without this attribute stops the server from starting.
+/// The scopes that a caller's token must hold for a tool, resource or prompt, or for a method of the protocol that this server has a handler
+/// of its own for: all of them, and no more than it really needs. One without this attribute stops the server from starting.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class RequiresScopeAttribute(params string[] scopes) : Attribute
 {
+    public IReadOnlyList<string> Scopes => scopes;
+}
+
+/// <summary>
+/// An argument of a prompt or a resource template whose values can be completed, and the scopes it takes to be told them. An argument
+/// without it is completed for nobody.
+/// </summary>
+/// <param name="argument">The argument, or the variable of the template.</param>
+/// <param name="scopes">All scopes that its completion takes.</param>
+[AttributeUsage(AttributeTargets.Method, AllowMultiple = true)]
+internal sealed class CompletesAttribute(string argument, params string[] scopes) : Attribute
+{
+    public string Argument => argument;
+
     public IReadOnlyList<string> Scopes => scopes;
 }
 

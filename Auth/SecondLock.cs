@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
@@ -25,10 +26,16 @@ internal static class SecondLock
     private static bool IsDecided(JsonRpcMessage message, Envelope decided) => message switch
     {
         JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && IsId(request.Id, decided.Id)
-            && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri"),
+            && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri")
+            && IsSame(request, decided),
         JsonRpcNotification notification => notification.Method == decided.Method && decided.IsNotification,
         _ => false,
     };
+
+    /// <summary>What these are decided on stands deeper in the params: compared whole.</summary>
+    private static bool IsSame(JsonRpcRequest request, Envelope decided) =>
+        request.Method is not (RequestMethods.CompletionComplete or RequestMethods.SubscriptionsListen)
+        || JsonNode.DeepEquals(request.Params, JsonObject.Create(decided.Params));
 
     private static bool IsId(RequestId id, JsonElement decided) => id.Id switch
     {
@@ -37,6 +44,6 @@ internal static class SecondLock
         _ => false,
     };
 
-    private static string? Text(System.Text.Json.Nodes.JsonNode? node, string name) =>
-        node?[name] is System.Text.Json.Nodes.JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
+    private static string? Text(JsonNode? node, string name) =>
+        node?[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 }

@@ -15,6 +15,7 @@ internal static class StrictJson
         "jsonrpc", "id", "method", "params", "result", "error",
         "name", "arguments", "uri", "cursor", "_meta", "ref", "argument", "context", "type", "value",
         "protocolVersion", "capabilities", "clientInfo", "notifications", "resourceSubscriptions",
+        "toolsListChanged", "promptsListChanged", "resourcesListChanged",
         "elicitation", "sampling", "roots", "experimental", "extensions", "inputResponses", "requestState", "requestId", "progressToken", "level", "action", "content",
         MetaKeys.ProtocolVersion, MetaKeys.ClientInfo, MetaKeys.ClientCapabilities, MetaKeys.LogLevel, MetaKeys.SubscriptionId,
     };

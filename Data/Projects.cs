@@ -51,6 +51,15 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
         return await SeekAsync(connection, person, slug, cancellationToken);
     }
 
+    /// <summary>The person's projects in use whose slug begins so, by slug, those behind <paramref name="after"/>.</summary>
+    public async Task<IReadOnlyList<Project>> FindAsync(IPerson person, string prefix, string after, int limit, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenAsync(cancellationToken);
+        return (await connection.QueryAsync<Project>(new CommandDefinition(
+            $"{MinePart} and p.archived_at is null and p.slug > @after and substr(p.slug, 1, length(@prefix)) = @prefix order by p.slug limit @limit",
+            new { person.Issuer, person.Subject, prefix, after, limit }, cancellationToken: cancellationToken))).AsList();
+    }
+
     /// <summary>The project of this slug, when the person is a member with at least this role.</summary>
     /// <exception cref="ProblemException">There is no such project for this person; or his role is too low.</exception>
     public async Task<Project> FindAsync(IPerson person, string slug, Role role, CancellationToken cancellationToken)

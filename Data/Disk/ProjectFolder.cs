@@ -33,8 +33,9 @@ internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rul
     /// <param name="directory">The directory; what is in its directories is not listed.</param>
     /// <param name="max">How many entries at most.</param>
     /// <param name="cut">True when there is more than the answer holds.</param>
+    /// <param name="prefix">Only entries whose name begins so.</param>
     /// <exception cref="ProblemException">There is no such directory.</exception>
-    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut)
+    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut, string prefix = "")
     {
         using var held = Hold(directory);
         var fault = held.ReadNames(MaxNames + 1, out var names);
@@ -44,6 +45,7 @@ internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rul
         }
 
         cut = names.Count > MaxNames;
+        names.RemoveAll(name => !name.StartsWith(prefix, StringComparison.Ordinal));
         names.Sort(string.CompareOrdinal);
         var entries = new List<FileEntry>(Math.Min(max, names.Count));
         foreach (var name in names)

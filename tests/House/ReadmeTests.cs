@@ -14,7 +14,7 @@ public sealed partial class ReadmeTests(Server server)
     private static readonly string Readme = File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, "README.md"));
 
     [Fact]
-    public void The_table_of_tools_has_every_tool_with_its_scopes_and_no_other()
+    public void The_tables_have_every_tool_resource_and_prompt_with_its_scopes_and_no_other()
     {
         var documented = ToolRow().Matches(Readme).Select(match => (match.Groups[1].Value, match.Groups[2].Value)).Order();
         var served = server.Services.GetRequiredService<Surface>().Operations
@@ -59,7 +59,7 @@ public sealed partial class ReadmeTests(Server server)
                 : property.PropertyType is { IsClass: true, Namespace: "McpFilesServer.Auth" } section ? Keys($"{prefix}:{property.Name}", section)
                 : [$"{prefix}:{property.Name}"]);
 
-    [GeneratedRegex("^\\| `([a-z_]+)` \\| `([a-z: ]+)` \\|", RegexOptions.Multiline)]
+    [GeneratedRegex("^\\| `([a-z_:/{}+]+)` \\| `([a-z: ]+)` \\|", RegexOptions.Multiline)]
     private static partial Regex ToolRow();
 
     [GeneratedRegex("""\]\(([^)#]+)\)""")]

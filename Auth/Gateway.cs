@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace McpFilesServer.Auth;
 
@@ -10,7 +11,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
+internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, CallLimits limits, FailedAuthentications failures, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -43,13 +44,21 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     private async Task<Refusal?> DecideAsync(HttpContext http)
     {
         var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
-        var (message, fault) = caller is null ? (null, WithoutCaller(http)) : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.RequestAborted);
+        var (message, fault) = caller is null ? (null, WithoutCaller(http))
+            : limits.Enter(http, caller) is { } full ? (null, full)
+            : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.Features.GetRequiredFeature<RunningCall>().Deadline);
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+        refusal = http.Features.Get<RunningCall>()?.Take(operation) ?? refusal;
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);
         var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);
-        await audit.RecordAsync(record, deadline.Token);
+        limits.Metrics.Decided(refusal);
+        if (limits.IsRecorded(caller, refusal))
+        {
+            await audit.RecordAsync(record, deadline.Token);
+        }
+
         if (refusal is not null)
         {
             return message is null ? refusal : refusal with { Id = message.Id };

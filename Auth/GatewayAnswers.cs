@@ -15,9 +15,11 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
         {
             // A session id of an older server generation grants nothing and is nothing here.
             context.Request.Headers.Remove("Mcp-Session-Id");
-            return next(context);
+            return RunningCall.ServeAsync(next, context);
         }
 
+        // Before the answer is sent: whoever has read it may call again.
+        context.Features.Get<RunningCall>()?.Dispose();
         // No refusal and no success is a fault of ours: closed.
         return WriteAsync(context, context.Features.Get<Refusal>() ?? Refusal.Unavailable);
     }

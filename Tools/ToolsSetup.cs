@@ -36,6 +36,7 @@ internal static class ToolsSetup
                 .AddOutgoingFilter(WithoutLogging))
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(PlainErrors)
+                .AddCallToolFilter(Deadline.Filter)
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments));
     }

@@ -33,8 +33,8 @@ internal static class AuthSetup
     private static void AddGateway(IServiceCollection services)
     {
         services.AddHttpContextAccessor();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>()
-            .AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<FailedAuthentications>();
+        services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>();
+        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy

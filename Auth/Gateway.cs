@@ -46,7 +46,7 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
         var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
         var (message, fault) = caller is null ? (null, WithoutCaller(http))
             : limits.Enter(http, caller) is { } full ? (null, full)
-            : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.Features.GetRequiredFeature<RunningCall>().Deadline);
+            : await http.Features.GetRequiredFeature<RunningCall>().ReadAsync(http, mcp.MaxRequestBytes);
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
         refusal = http.Features.Get<RunningCall>()?.Take(operation) ?? refusal;
 

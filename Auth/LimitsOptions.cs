@@ -5,6 +5,16 @@ internal sealed class LimitsOptions : ISettings
 {
     public static string Section => "Limits";
 
+    /// <summary>The limits by name, for the metrics.</summary>
+    public IReadOnlyList<(string Name, long Value)> Figures =>
+    [
+        ("calls_per_minute", CallsPerMinute), ("concurrent_calls", ConcurrentCalls), ("total_concurrent_calls", Seats), ("bytes_per_minute", BytesPerMinute),
+        ("failed_authentications_per_minute", FailedAuthenticationsPerMinute),
+    ];
+
+    /// <summary>Calls of all persons that may run at once.</summary>
+    public int Seats => TotalConcurrentCalls ?? 8 * ConcurrentCalls;
+
     /// <summary>
     /// Calls of tools, prompts and resources that a person may make in a minute, and at once after a pause. A half of them may change something, a tenth may
     /// call downstream. The protocol's own methods have a share of the same size for themselves. More is a 429.
@@ -20,21 +30,11 @@ internal sealed class LimitsOptions : ISettings
     /// <summary>Bytes of requests and answers of one person in a minute. A call that uses up the rest is finished; the next one is a 429 until the debt is paid.</summary>
     public long BytesPerMinute { get; set; } = 128 * 1024 * 1024;
 
-    /// <summary>How long a call may take, from its first byte on. Then it is cancelled, and its result says so.</summary>
+    /// <summary>How long a tool may run before it is cancelled and its result says so; and how long the body of a request may take to come.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How many bad tokens an address may present in a minute before it is told 429 for each. Good tokens from there are not affected.</summary>
     public int FailedAuthenticationsPerMinute { get; set; } = 600;
-
-    /// <summary>Calls of all persons that may run at once.</summary>
-    public int Seats => TotalConcurrentCalls ?? 8 * ConcurrentCalls;
-
-    /// <summary>The limits by name, for the metrics.</summary>
-    public IReadOnlyList<(string Name, long Value)> Figures =>
-    [
-        ("calls_per_minute", CallsPerMinute), ("concurrent_calls", ConcurrentCalls), ("total_concurrent_calls", Seats), ("bytes_per_minute", BytesPerMinute),
-        ("failed_authentications_per_minute", FailedAuthenticationsPerMinute),
-    ];
 
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {

@@ -36,9 +36,9 @@ internal static class ToolsSetup
                 .AddOutgoingFilter(WithoutLogging))
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(PlainErrors)
-                .AddCallToolFilter(Deadline.Filter)
                 .AddCallToolFilter(ExchangedFirst)
-                .AddCallToolFilter(ValidArguments));
+                .AddCallToolFilter(ValidArguments)
+                .AddCallToolFilter(Deadline.Filter));
     }
 
     /// <summary>Serves the tools at the path of the resource. Their schemas are closed before anybody can ask for them.</summary>

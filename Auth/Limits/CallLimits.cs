@@ -67,11 +67,10 @@ internal sealed class CallLimits : IDisposable
             return Refusal.TooManyAtOnce("quota_server");
         }
 
-        var call = new RunningCall(this, person, _limits.CallTimeout, http.RequestAborted, own, seat);
+        var call = new RunningCall(this, person, _limits.CallTimeout, own, seat);
         // Whatever happens, at the latest when the request is over.
         http.Response.RegisterForDispose(call);
         http.Features.Set(call);
-        http.Request.Body = call.Counted(http.Request.Body);
         return null;
     }
 

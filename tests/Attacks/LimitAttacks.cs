@@ -58,7 +58,7 @@ public sealed class LimitAttacks(ITestOutputHelper output)
     [Trait("Attack", "H03")]
     public async Task Of_two_hundred_slow_calls_of_one_person_his_seats_run_and_the_rest_is_refused()
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await LimitsTests.StartWithDefaultsAsync(services => services.AddSingleton(slow.Tool()));
         var alice = LimitsTests.Token(server);
 

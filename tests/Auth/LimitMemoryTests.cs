@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Reflection;
@@ -78,7 +77,7 @@ public sealed class LimitMemoryTests
     [Fact]
     public async Task Limits_and_their_use_are_metrics_and_nobody_is_in_them()
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()), ("Limits:CallsPerMinute", "3"), ("Limits:ConcurrentCalls", "5"));
         using var meter = new Listener(server.Services.GetRequiredService<IMeterFactory>());
         var alice = LimitsTests.Token(server);
@@ -104,6 +103,19 @@ public sealed class LimitMemoryTests
         Assert.All(meter.Names, name => Assert.Matches("^[a-z_. =]+$", name));
     }
 
+    [Fact]
+    public void A_stream_is_not_counted_among_the_calls_that_run()
+    {
+        using var services = Services();
+        var (limits, http) = (services.GetRequiredService<CallLimits>(), new DefaultHttpContext());
+        Assert.Null(limits.Enter(http, Caller.Of("https://issuer", "alice", null, "c", "t", "files:read", false)));
+        Assert.Equal(1, limits.Running);
+
+        Assert.Null(http.Features.Get<RunningCall>()!.Take(new Operation("subscriptions/listen", null, ["files:read"], null)));
+
+        Assert.Equal(0, limits.Running);
+    }
+
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<List<WeakReference>> VisitAsync(CallLimits limits, int count)
     {
@@ -112,11 +124,11 @@ public sealed class LimitMemoryTests
         {
             var subject = $"person-{i}";
             people.Add(new WeakReference(subject));
-            var http = new DefaultHttpContext();
-            Assert.Null(limits.Enter(http, new Caller("https://issuer", subject, subject, "c", "t", FrozenSet<string>.Empty, false)));
+            var http = new DefaultHttpContext { Request = { ContentType = "application/json", Headers = { Accept = "application/json, text/event-stream" }, Body = new MemoryStream([1]) } };
+            Assert.Null(limits.Enter(http, Caller.Of("https://issuer", subject, null, "c", "t", "", false)));
             using var call = http.Features.Get<RunningCall>()!;
+            _ = await call.ReadAsync(http, 1024);
             Assert.Null(call.Take(null));
-            _ = await http.Request.Body.ReadAsync(new byte[1]);
         }
 
         return people;

@@ -92,7 +92,7 @@ public sealed class LimitsTests
     [Fact]
     public async Task One_call_more_at_once_is_refused_and_nobody_elses_and_a_seat_is_free_when_a_call_has_ended()
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()), ("Limits:ConcurrentCalls", "2"));
         var (alice, bob) = (Token(server), Token(server, Tokens.Bob));
         var running = (Task<Answer>[])[server.CallAsync(alice, "slow_probe", new { }), server.CallAsync(alice, "slow_probe", new { })];
@@ -114,7 +114,7 @@ public sealed class LimitsTests
     [Fact]
     public async Task When_all_seats_are_taken_the_answer_does_not_tell_whose_they_are()
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()), ("Limits:ConcurrentCalls", "2"), ("Limits:TotalConcurrentCalls", "3"));
         var (alice, bob) = (Token(server), Token(server, Tokens.Bob));
         var running = (Task<Answer>[])[server.CallAsync(alice, "slow_probe", new { }), server.CallAsync(alice, "slow_probe", new { }), server.CallAsync(bob, "slow_probe", new { })];
@@ -169,7 +169,7 @@ public sealed class LimitsTests
     [InlineData(true)]
     public async Task A_call_that_takes_too_long_is_stopped_and_says_so(bool legacy)
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()), ("Limits:CallTimeout", "00:00:01"));
 
         var answer = await server.CallAsync(Token(server), "slow_probe", new { }, legacy);
@@ -182,7 +182,7 @@ public sealed class LimitsTests
     [Fact]
     public async Task Thousands_of_calls_that_are_aborted_leave_nothing_behind()
     {
-        var slow = new SlowProbe();
+        var slow = new WaitingProbe();
         await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()), ("Limits:ConcurrentCalls", "40"));
         var alice = Token(server);
 

@@ -4,7 +4,7 @@ using ModelContextProtocol.Server;
 namespace McpFilesServer.Tests.Host;
 
 /// <summary>A tool that only tests register, and that runs until it is let go or cancelled.</summary>
-internal sealed class SlowProbe
+internal sealed class WaitingProbe
 {
     private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _running;

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.RateLimiting;
 
 namespace McpFilesServer.Auth;
 
@@ -8,24 +7,34 @@ namespace McpFilesServer.Auth;
 /// Counts bad tokens for each address. Only failures count and only failures are refused, so that nobody can lock out a person, or his neighbours
 /// behind the same address, by guessing.
 /// </summary>
-internal sealed class FailedAuthentications(LimitsOptions limits) : IDisposable
+/// <remarks>
+/// A table of fixed size, because a network can have more addresses than this server has memory. Addresses that meet in one place share its count; which
+/// do is different in each process (the hash is keyed), so nobody can choose whom to meet, and who is met hears "wait" for a bad token, never for a good one.
+/// </remarks>
+internal sealed class FailedAuthentications(LimitsOptions limits, TimeProvider time)
 {
-    private readonly PartitionedRateLimiter<IPAddress> _limiter = PartitionedRateLimiter.Create<IPAddress, string>(address =>
-        RateLimitPartition.GetFixedWindowLimiter(Source(address), _ => new FixedWindowRateLimiterOptions
-        {
-            PermitLimit = limits.FailedAuthenticationsPerMinute,
-            Window = TimeSpan.FromMinutes(1),
-        }));
+    private static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _lock = new();
+    private readonly int[] _counts = new int[64 * 1024];
+    private long? _began;
 
     /// <summary>Counts a failure of this address.</summary>
     /// <returns>Null while there is room; else the seconds until there is again.</returns>
     public int? Count(IPAddress? address)
     {
-        using var lease = _limiter.AttemptAcquire(address ?? IPAddress.None);
-        return lease.IsAcquired ? null : lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? (int)Math.Ceiling(wait.TotalSeconds) : 60;
-    }
+        var place = (uint)Source(address ?? IPAddress.None).GetHashCode(StringComparison.Ordinal) % (uint)_counts.Length;
+        lock (_lock)
+        {
+            if (_began is null || time.GetElapsedTime(_began.Value) >= Window)
+            {
+                Array.Clear(_counts);
+                _began = time.GetTimestamp();
+            }
 
-    public void Dispose() => _limiter.Dispose();
+            return ++_counts[place] <= limits.FailedAuthenticationsPerMinute ? null : (int)Math.Ceiling((Window - time.GetElapsedTime(_began.Value)).TotalSeconds);
+        }
+    }
 
     /// <summary>An IPv6 subscriber has a whole /64 to choose addresses from, and counts as one.</summary>
     private static string Source(IPAddress address) =>

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Authorization;
 using ModelContextProtocol.Protocol;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace McpFilesServer.Auth;
 
@@ -53,6 +54,7 @@ internal sealed class Gateway(
         }
 
         var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+        refusal = http.Features.Get<RunningCall>()?.Take(operation) ?? refusal;
 
         // Taken before it is recorded, so that the record says what came of it.
         if (refusal is null && operation?.Method == RequestMethods.SubscriptionsListen && !streams.TryOpen(caller!, http))
@@ -63,7 +65,12 @@ internal sealed class Gateway(
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);
         var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);
-        await audit.RecordAsync(record, deadline.Token);
+        limits.Metrics.Decided(refusal);
+        if (limits.IsRecorded(caller, refusal))
+        {
+            await audit.RecordAsync(record, deadline.Token);
+        }
+
         if (refusal is not null)
         {
             return message is null ? refusal : refusal with { Id = message.Id };

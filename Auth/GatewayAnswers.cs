@@ -7,21 +7,33 @@ using ModelContextProtocol.Protocol;
 namespace McpFilesServer.Auth;
 
 /// <summary>Writes refusals: before the SDK has written a byte, and in one form for all protocol versions.</summary>
-internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareResultHandler
+internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAuthorizationMiddlewareResultHandler
 {
+    /// <summary>How long "too many" is kept waiting: a client that does not listen to <c>Retry-After</c> and calls again at once has a pace, and others their processor.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    public async Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
     {
         if (authorizeResult.Succeeded && context.Features.Get<Refusal>() is null)
         {
             // A session id of an older server generation grants nothing and is nothing here.
             context.Request.Headers.Remove("Mcp-Session-Id");
-            return next(context);
+            await RunningCall.ServeAsync(next, context);
+            return;
         }
 
+        // Before the answer is sent: whoever has read it may call again.
+        context.Features.Get<RunningCall>()?.Dispose();
         // No refusal and no success is a fault of ours: closed.
-        return WriteAsync(context, context.Features.Get<Refusal>() ?? Refusal.Unavailable);
+        var refusal = context.Features.Get<Refusal>() ?? Refusal.Unavailable;
+        if (refusal.Status == StatusCodes.Status429TooManyRequests)
+        {
+            await Task.Delay(Pause, time, context.RequestAborted);
+        }
+
+        await WriteAsync(context, refusal);
     }
 
     /// <summary>Writes a refusal as HTTP status, challenge and JSON-RPC error.</summary>

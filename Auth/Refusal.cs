@@ -62,6 +62,16 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     public static readonly Refusal OriginNotAllowed = new(403, 403, "Requests from this origin are not allowed.", "origin_not_allowed");
 
+    // How much may you? Nothing in these answers depends on what others do.
+    public static Refusal TooManyCalls(int retryAfter, string reason) =>
+        new(429, 429, $"Too many calls in a short time. Try again in {Seconds(retryAfter)}.", reason) { RetryAfter = retryAfter };
+
+    public static Refusal TooManyAtOnce(string reason) =>
+        new(429, 429, "Too many calls are running at once. Wait until some have ended, and try again in 1 second.", reason) { RetryAfter = 1 };
+
+    public static Refusal TooManyBytes(int retryAfter) =>
+        new(429, 429, $"Too much was read and written in a short time. Try again in {Seconds(retryAfter)}.", "quota_bytes") { RetryAfter = retryAfter };
+
     // What did you say?
     public static readonly Refusal HostNotAllowed = new(400, -32600, "This host name is not served here.", "host_not_allowed");
 
@@ -113,6 +123,8 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
 
     public static readonly Refusal Unavailable =
         new(503, 503, "The server cannot decide on requests at the moment. Try again in a few seconds.", "unavailable") { RetryAfter = 5 };
+
+    private static string Seconds(int count) => count == 1 ? "1 second" : $"{count} seconds";
 }
 
 /// <summary>What a client can do about a refusal (RFC 6750 §3, RFC 9728 §5.1).</summary>

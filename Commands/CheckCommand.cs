@@ -58,6 +58,8 @@ internal static class CheckCommand
         output.WriteLine($"Logout       {(LogoutTokens.Audience(app.Configuration) is { } audience ? $"{BackchannelLogout.Path}, for {audience}" : "not served: Obo:ClientId is not set")}");
         output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(app.Environment))}");
         output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
+        var limits = app.Services.GetRequiredService<LimitsOptions>();
+        output.WriteLine($"Limits       for each person {limits.CallsPerMinute} calls and {limits.BytesPerMinute} bytes a minute, {limits.ConcurrentCalls} calls at once, {limits.CallTimeout} a call; {limits.Seats} calls at once for all");
         output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");
         foreach (var note in WorthKnowing(app.Environment, mcp, auth))
         {

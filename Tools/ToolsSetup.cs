@@ -44,7 +44,8 @@ internal static class ToolsSetup
                 .AddGetPromptFilter(ProjectPrompts.PlainErrors)
                 .AddCallToolFilter(PlainErrors)
                 .AddCallToolFilter(ExchangedFirst)
-                .AddCallToolFilter(ValidArguments));
+                .AddCallToolFilter(ValidArguments)
+                .AddCallToolFilter(Deadline.Filter));
     }
 
     /// <summary>Serves the tools at the path of the resource. Their schemas are closed before anybody can ask for them.</summary>

@@ -54,6 +54,11 @@ public sealed class CheckTests : IDisposable
     [InlineData("Obo__Authority", "http://idp.example.com/")]
     [InlineData("Files__Root", "no/such/folder")]
     [InlineData("Files__Welcome__0__Subject", "alice")]
+    [InlineData("Limits__CallsPerMinute", "0")]
+    [InlineData("Limits__ConcurrentCalls", "0")]
+    [InlineData("Limits__TotalConcurrentCalls", "0")]
+    [InlineData("Limits__BytesPerMinute", "much")]
+    [InlineData("Limits__CallTimeout", "00:00:00")]
     [InlineData("Limits__FailedAuthenticationsPerMinute", "0")]
     public async Task Production_does_not_start_with(string key, string value)
     {
@@ -108,6 +113,7 @@ public sealed class CheckTests : IDisposable
 
         Assert.Equal((0, ""), (exitCode, error));
         Assert.Contains("Issuer       https://idp.example.com/ (Rfc9068, tokens of at most 00:05:00, audience https://files.example.com/mcp)", output, StringComparison.Ordinal);
+        Assert.Contains("Limits       for each person 600 calls and 134217728 bytes a minute, 64 calls at once, 00:01:00 a call; 512 calls at once for all", output, StringComparison.Ordinal);
         Assert.Contains("Worth knowing: clients of the initialize-based protocol versions are served", output, StringComparison.Ordinal);
         Assert.Contains("Nothing unsafe was found.", output, StringComparison.Ordinal);
     }

@@ -22,6 +22,7 @@ public sealed partial class SecurityTests
             .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12]).Select(number => $"DH-{number:00}"),
             .. Enumerable.Range(1, 7).Select(number => $"LR-{number:00}"), "SE-07",
             .. Enumerable.Range(1, 11).Concat([13, 15, 16, 18, 19]).Select(number => $"AS-{number:00}"),
+            .. ((int[])[1, 2, 3, 4, 7]).Select(number => $"RL-{number:00}"),
         ];
 
         Assert.Equal(required.Order(StringComparer.Ordinal), Rows.Select(row => row.Id).Order(StringComparer.Ordinal));
@@ -37,6 +38,7 @@ public sealed partial class SecurityTests
             "E02", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E14", "E18", "E19",
             "H08",
             "I01", "I03", "I04", "I06", "I07", "I08", "I10", "I13", "I16", "I17",
+            "H03",
         ];
         var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())

@@ -33,7 +33,7 @@ internal static class AuthSetup
     private static void AddGateway(IServiceCollection services)
     {
         services.AddHttpContextAccessor();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
+        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>().AddSingleton<Sessions>();
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy

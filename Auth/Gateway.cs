@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Authorization;
+using ModelContextProtocol.Protocol;
 
 namespace McpFilesServer.Auth;
 
@@ -10,7 +11,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// in one way only, its client may call, the operation is on the map, the token holds every scope that the operation declared,
 /// and the decision has been recorded. Everything else, also a fault of the gateway's own, is a refusal.
 /// </summary>
-internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, IAudit audit, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
+internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp, LimitsOptions limits, IAudit audit, IQuestions questions, Sessions sessions, Exchange exchange, FailedAuthentications failures, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -43,11 +44,22 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     private async Task<Refusal?> DecideAsync(HttpContext http)
     {
         var caller = http.User.Identity?.IsAuthenticated == true ? http.Features.Get<Caller>() : null;
+        if (caller is not null && !HttpMethods.IsPost(http.Request.Method))
+        {
+            return await DecideOnSessionAsync(http, caller);
+        }
+
         var (message, fault) = caller is null ? (null, WithoutCaller(http)) : await RequestBody.ReadAsync(http, mcp.MaxRequestBytes, http.RequestAborted);
-        var (operation, refusal) = message is null ? (null, fault) : Judge(http.Request, caller!, message);
+        Session? session = null;
+        var (operation, refusal) = message is null ? (null, fault) : Judge(http, caller!, message, out session);
 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);
+        if (refusal is null && operation?.Asks is not null)
+        {
+            refusal = await JudgeAskingAsync(http.Request, caller!, message!, session, deadline.Token);
+        }
+
         var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);
         await audit.RecordAsync(record, deadline.Token);
         if (refusal is not null)
@@ -55,9 +67,32 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
             return message is null ? refusal : refusal with { Id = message.Id };
         }
 
-        var decision = new Decision(caller!, operation!, message!);
+        var decision = new Decision(caller!, operation!, message!)
+        {
+            Record = record,
+            IsLegacy = ProtocolHeaders.IsLegacy(http.Request),
+            Session = session,
+            Aborted = http.RequestAborted,
+        };
         http.Features.Set(decision);
-        return operation!.Downstream is null ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+        // A call that will only be asked about needs no token yet.
+        var asksFirst = operation!.Asks is not null && !decision.IsLegacy && !message!.IsSecondRound;
+        return operation.Downstream is null || asksFirst ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+    }
+
+    /// <summary>What is not a POST is about a session: ending one's own. There is no stream to open, because nothing is ever sent that answers no request.</summary>
+    private async Task<Refusal?> DecideOnSessionAsync(HttpContext http, Caller caller)
+    {
+        var refusal =
+            http.Request.Query.ContainsKey("access_token") ? Refusal.TwoTokens
+            : !HttpMethods.IsDelete(http.Request.Method) || !ProtocolHeaders.IsLegacy(http.Request) ? Refusal.NoStream
+            : !auth.Allows(caller.Client) ? Refusal.ClientNotAllowed
+            : caller.IsApplication ? Refusal.AppOnly
+            : sessions.Judge(http, caller, null, out _);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
+        deadline.CancelAfter(Deadline);
+        await audit.RecordAsync(AuditRecord.Of(http, surface.PolicyVersion, caller, Surface.EndOfSession, null, refusal), deadline.Token);
+        return refusal;
     }
 
     private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
@@ -86,19 +121,26 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
     /// The rule itself, deny cases first: a message that contradicts its headers, a client or application that may not call, something that does not
     /// exist, a scope that is missing. What is left goes on. It looks at nothing but its arguments.
     /// </summary>
-    private (Operation? Operation, Refusal? Refusal) Judge(HttpRequest request, Caller caller, Envelope message)
+    private (Operation? Operation, Refusal? Refusal) Judge(HttpContext http, Caller caller, Envelope message, out Session? session)
     {
+        session = null;
+        var request = http.Request;
         var legacy = ProtocolHeaders.IsLegacy(request);
         var refusal =
             request.Query.ContainsKey("access_token") ? Refusal.TwoTokens
-            : message.Method is null ? Refusal.NotJsonRpc("This server has asked nothing that this message could answer.")
+            : message.Method is null && !(legacy && sessions.AreServed) ? Refusal.NothingAsked
             : ProtocolHeaders.Check(request, message, mcp.LegacyClients) is { } contradiction ? contradiction
             : !auth.Allows(caller.Client) ? Refusal.ClientNotAllowed
             : caller.IsApplication ? Refusal.AppOnly
-            : null;
+            : sessions.Judge(http, caller, message.Method, out session);
         if (refusal is not null)
         {
             return (null, refusal);
+        }
+
+        if (message.Method is null)
+        {
+            return JudgeAnswer(caller, message, session!);
         }
 
         if (surface.Find(message, legacy, out refusal) is not { } operation)
@@ -114,5 +156,31 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
             : message.IsRequest && notifies ? Refusal.UnknownMethod(legacy)
             : null;
         return (operation, refusal);
+    }
+
+    /// <summary>
+    /// The answer to a question that was asked in a session. It lets go on what the question was about, so that it takes the same scopes; and it counts
+    /// once.
+    /// </summary>
+    private (Operation? Operation, Refusal? Refusal) JudgeAnswer(Caller caller, Envelope message, Session session)
+    {
+        if (session.Asked(message.Id) is not { } asked)
+        {
+            return (null, Refusal.NothingAsked);
+        }
+
+        var answer = asked with { Method = RequestMethods.ElicitationCreate, Downstream = null };
+        return !answer.Scopes.All(caller.Scopes.Contains) ? (answer, Refusal.ScopeMissing(answer, auth.Prefixed(string.Join(' ', answer.Scopes), caller.Issuer)))
+            : session.End(message.Id.GetString()!) ? (answer, null) : (answer, Refusal.NothingAsked);
+    }
+
+    /// <summary>What can be known before a question is built: that the client cannot put it to anybody, or that the person has enough of them.</summary>
+    private async Task<Refusal?> JudgeAskingAsync(HttpRequest request, Caller caller, Envelope message, Session? session, CancellationToken cancellationToken)
+    {
+        var legacy = ProtocolHeaders.IsLegacy(request);
+        return !legacy && !message.DeclaresForms ? Refusal.CannotBeAsked
+            : message.Method is null || (legacy ? session is null : message.IsSecondRound) ? null
+            : await questions.WaitAsync(caller.Issuer, caller.Subject, limits.OpenQuestions, cancellationToken) is { } wait ? Refusal.TooManyQuestions(wait)
+            : null;
     }
 }

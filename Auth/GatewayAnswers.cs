@@ -13,8 +13,12 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
     {
         if (authorizeResult.Succeeded && context.Features.Get<Refusal>() is null)
         {
-            // A session id of an older server generation grants nothing and is nothing here.
-            context.Request.Headers.Remove("Mcp-Session-Id");
+            if (context.Features.Get<Decision>() is { Session: null })
+            {
+                // A session id grants nothing, and is nothing to who has no session or is about to begin one.
+                context.Request.Headers.Remove(Sessions.Header);
+            }
+
             return next(context);
         }
 
@@ -36,6 +40,11 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
         if (refusal.Challenge is { } challenge)
         {
             response.Headers.WWWAuthenticate = challenge.Header(mcp.MetadataUri);
+        }
+
+        if (refusal.Status == StatusCodes.Status405MethodNotAllowed)
+        {
+            response.Headers.Allow = "POST, DELETE";
         }
 
         if (refusal.RetryAfter is { } seconds)

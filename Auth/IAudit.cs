@@ -12,10 +12,10 @@ internal interface IAudit
 /// <summary>One decision, in words for the operator. Never a token, an argument or content: names, hashes and reasons.</summary>
 internal sealed record AuditRecord
 {
-    /// <summary><c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it.</summary>
+    /// <summary><c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it, <c>confirmation</c> for what became of a question.</summary>
     public required string Kind { get; init; }
 
-    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>.</summary>
+    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>; of a question <c>asked</c>, <c>accepted</c>, <c>declined</c>, <c>cancelled</c> or <c>refused</c>.</summary>
     public required string Decision { get; init; }
 
     /// <summary>Why, as a stable snake_case word.</summary>

@@ -26,6 +26,7 @@ internal static class SecondLock
     {
         JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && IsId(request.Id, decided.Id)
             && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri"),
+        JsonRpcMessageWithId answer and (JsonRpcResponse or JsonRpcError) => decided.Method is null && IsId(answer.Id, decided.Id),
         JsonRpcNotification notification => notification.Method == decided.Method && decided.IsNotification,
         _ => false,
     };

@@ -4,6 +4,7 @@ using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using Microsoft.Extensions.AI;
 using ModelContextProtocol;
+using ModelContextProtocol.AspNetCore;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
@@ -23,7 +24,8 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>();
+        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>();
+        builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>
             {
@@ -37,7 +39,8 @@ internal static class ToolsSetup
             .WithRequestFilters(filters => filters
                 .AddCallToolFilter(PlainErrors)
                 .AddCallToolFilter(ExchangedFirst)
-                .AddCallToolFilter(ValidArguments));
+                .AddCallToolFilter(ValidArguments)
+                .AddCallToolFilter(Confirmation.Filter));
     }
 
     /// <summary>Serves the tools at the path of the resource. Their schemas are closed before anybody can ask for them.</summary>
@@ -49,6 +52,20 @@ internal static class ToolsSetup
 
     /// <summary>Lists a class of tools.</summary>
     public static IMcpServerBuilder With<T>(this IMcpServerBuilder builder) where T : class => builder.WithTools<T>(Json);
+
+    /// <summary>Sessions for older clients, where they are served; the gateway knows whose they are.</summary>
+    private static void WithSessions(HttpServerTransportOptions transport, Sessions sessions, TimeProvider time)
+    {
+        if (sessions.AreServed)
+        {
+            transport.SessionMode = HttpServerSessionMode.StatefulForInitializeClients;
+            transport.TimeProvider = time;
+#pragma warning disable MCP9006, MCPEXP002 // "obsolete", because sessions are what older protocol versions have; "experimental": the SDK's one hook for where a session begins and ends
+            transport.IdleTimeout = Sessions.IdleTimeout;
+            transport.RunSessionHandler = sessions.RunAsync;
+#pragma warning restore MCP9006, MCPEXP002
+        }
+    }
 
     /// <summary>
     /// The SDK advertises protocol logging whether it is served or not, and a client that believes it calls <c>logging/setLevel</c> at once. This server

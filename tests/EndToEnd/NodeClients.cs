@@ -13,12 +13,15 @@ internal static class NodeClients
     public const string McpRemote = "mcp-remote/dist/proxy.js";
     public const string Inspector = "@modelcontextprotocol/inspector/clients/launcher/build/index.js";
 
+    /// <summary>A program of our own around the official TypeScript clients, both generations.</summary>
+    public const string Asking = "../ask.mjs";
+
     /// <summary>Starts a client, or skips the test and says what is not installed.</summary>
     public static NodeProcess Start(string script, params IEnumerable<string> arguments)
     {
         var node = OnPath(OperatingSystem.IsWindows() ? "node.exe" : "node") ?? throw Missing("node is not installed.");
         var file = Path.Combine(Folder(), "node_modules", script);
-        return File.Exists(file) ? new NodeProcess(node, [file, .. arguments]) : throw Missing("The clients are not installed: run npm ci in tests/clients.");
+        return File.Exists(file) && Directory.Exists(Path.Combine(Folder(), "node_modules", "@modelcontextprotocol", "client")) ? new NodeProcess(node, [file, .. arguments]) : throw Missing("The clients are not installed: run npm ci in tests/clients.");
     }
 
     /// <summary>Starts a client that answers once and ends.</summary>

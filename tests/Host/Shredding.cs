@@ -3,11 +3,16 @@ using Xunit;
 namespace McpFilesServer.Tests.Host;
 
 /// <summary>A server with tools that ask, for the tests of one class, which run one after the other.</summary>
-public sealed class Shredding : IAsyncLifetime
+public class Shredding : IAsyncLifetime
 {
     private readonly Server _server;
 
-    public Shredding() => _server = new Server([("Limits:OpenQuestions", "100")], services =>
+    public Shredding()
+        : this([])
+    {
+    }
+
+    private protected Shredding(params (string Key, string Value)[] settings) => _server = new Server([("Limits:OpenQuestions", "100"), .. settings], services =>
     {
         Shreds.AddTo(services);
         Clock.Replace(services);
@@ -37,5 +42,12 @@ public sealed class Shredding : IAsyncLifetime
 
     public ValueTask InitializeAsync() => _server.InitializeAsync();
 
-    public ValueTask DisposeAsync() => _server.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        await _server.DisposeAsync();
+    }
 }
+
+/// <summary>The same, with sessions for older clients.</summary>
+public sealed class HybridShredding() : Shredding(("Mcp:Sessions", "Hybrid"), ("Limits:Sessions", "1000"));

@@ -129,7 +129,8 @@ internal sealed class Envelope : IDisposable
         }
 
         refusal = null;
-        return new Envelope(document) { Method = method, Id = id, Params = parameters };
+        // In a session a message that wants no answer is looked at after its request, and so its document, is gone.
+        return new Envelope(document) { Method = method, Id = echoed, Params = parameters };
     }
 
     /// <summary>What the decision rests on must be there and of its type. Nothing is taken for something else.</summary>

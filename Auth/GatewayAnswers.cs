@@ -13,7 +13,9 @@ internal sealed class GatewayAnswers(McpOptions mcp) : IAuthorizationMiddlewareR
     {
         if (authorizeResult.Succeeded && context.Features.Get<Refusal>() is null)
         {
-            if (context.Features.Get<Decision>() is { Session: null })
+            var decision = context.Features.Get<Decision>();
+            SecondLock.Expect(decision);
+            if (decision is { Session: null })
             {
                 // A session id grants nothing, and is nothing to who has no session or is about to begin one.
                 context.Request.Headers.Remove(Sessions.Header);

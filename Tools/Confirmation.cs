@@ -150,7 +150,7 @@ internal sealed class Confirmation(IQuestions questions, IAudit audit, RequestSt
         if (fault is not null)
         {
             await RecordAsync(decision, "refused", fault);
-            throw decision.IsLegacy ? new ProblemException("The user gave no answer in time. Nothing was done.") : new McpProtocolException(NotAnAnswer, McpErrorCode.InvalidParams);
+            throw decision.IsLegacy ? new ProblemException("The user gave no answer. Nothing was done.") : new McpProtocolException(NotAnAnswer, McpErrorCode.InvalidParams);
         }
 
         if (answer != HumanAnswer.Accepted)

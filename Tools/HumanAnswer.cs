@@ -42,7 +42,7 @@ internal static class HumanForm
 
     /// <summary>Reads the answers of a second round: one, to the one question, and no other.</summary>
     public static HumanAnswer Read(IDictionary<string, InputResponse>? responses) =>
-        responses is { Count: 1 } && responses.TryGetValue(Name, out var response) ? Read(response.RawValue) : HumanAnswer.None;
+        responses is { Count: 1 } && responses.TryGetValue(Name, out var response) && response is not null ? Read(response.RawValue) : HumanAnswer.None;
 
     /// <summary>Reads an answer, exactly: the SDK's own reader takes <c>ACCEPT</c> for accept, and a missing action for cancel.</summary>
     public static HumanAnswer Read(JsonElement answer)

@@ -44,4 +44,11 @@ internal static class Rounds
     /// <summary>Asks, and returns the state.</summary>
     public static async Task<string> AskAsync(this Server server, string token, object? arguments = null, string tool = "shred") =>
         (await server.SendAsync(token, First(arguments, tool))).State();
+
+    /// <summary>Calls a tool and says yes when it asks.</summary>
+    public static async Task<Answer> ConfirmAsync(this Server server, string token, string tool, object arguments)
+    {
+        var asked = await server.SendAsync(token, First(arguments, tool));
+        return asked.Body.TryGetProperty("result", out _) && asked.Asks() ? await server.SendAsync(token, Second(asked.State(), Yes, arguments, tool)) : asked;
+    }
 }

@@ -11,7 +11,7 @@ public sealed partial class RoomTests
     private static readonly Dictionary<string, (string[] Rooms, string[] Crossings)> Allowed = new()
     {
         ["Auth"] = (["Auth"], ["IPerson", "ICaller", "IDownstreamToken"]),
-        ["Data"] = (["Data"], ["IAudit", "AuditRecord"]),
+        ["Data"] = (["Data"], ["IAudit", "AuditRecord", "IQuestions", "OpenQuestion"]),
         ["Tools"] = (["Tools", "Auth", "Data"], []),
         ["Commands"] = (["Commands", "Auth", "Data"], []),
         ["dev"] = ([], []),

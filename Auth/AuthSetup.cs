@@ -34,7 +34,7 @@ internal static class AuthSetup
     private static void AddGateway(IServiceCollection services)
     {
         services.AddHttpContextAccessor();
-        services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>();
+        services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
         services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
         services.AddSingleton<IAuthorizationHandler, Gateway>();
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());

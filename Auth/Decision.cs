@@ -13,6 +13,18 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
 
     public Envelope Message => message;
 
+    /// <summary>The record under which it was let through; what comes of it later is recorded in its likeness.</summary>
+    public required AuditRecord Record { get; init; }
+
+    /// <summary>Whether the client speaks an initialize-based version, which knows no second round of a call.</summary>
+    public required bool IsLegacy { get; init; }
+
+    /// <summary>The session of an older client, through which it can be asked something; null where there are none.</summary>
+    public Session? Session { get; init; }
+
+    /// <summary>Ends when the client is no longer there to be answered.</summary>
+    public required CancellationToken Aborted { get; init; }
+
     /// <summary>Why the exchange gave no token, in one plain sentence; null when it did, or none was declared.</summary>
     public string? ExchangeFault { get; set; }
 

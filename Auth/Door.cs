@@ -79,9 +79,9 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
     /// <summary>Pages of the configured origins may call, with a token in a header and never with a cookie. Without such origins CORS is off.</summary>
     public static void Cors(CorsOptions options, McpOptions mcp) => options.AddDefaultPolicy(policy => policy
         .WithOrigins([.. mcp.AllowedOrigins])
-        .WithMethods("POST", "GET")
-        .WithHeaders("Authorization", "Content-Type", "Accept", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
-        .WithExposedHeaders("WWW-Authenticate", "Retry-After"));
+        .WithMethods(mcp.Sessions == SessionMode.Hybrid ? ["POST", "GET", "DELETE"] : ["POST", "GET"])
+        .WithHeaders("Authorization", "Content-Type", "Accept", "MCP-Protocol-Version", "Mcp-Method", "Mcp-Name", Sessions.Header)
+        .WithExposedHeaders("WWW-Authenticate", "Retry-After", Sessions.Header));
 
     /// <summary>Only what a configured proxy says of the address and scheme that it was called with is believed, and only of the last hop.</summary>
     public static ForwardedHeadersOptions Forwarded(McpOptions mcp)

@@ -40,6 +40,15 @@ internal sealed class Envelope : IDisposable
         Meta.ValueKind == JsonValueKind.Object && Meta.TryGetProperty(MetaKeys.ClientCapabilities, out var capabilities)
         && capabilities.ValueKind == JsonValueKind.Object;
 
+    /// <summary>Whether <c>_meta</c> declares that the client can put a form before its person. An empty declaration means forms, as it did before there were others.</summary>
+    public bool DeclaresForms =>
+        DeclaresCapabilities && Meta.GetProperty(MetaKeys.ClientCapabilities).TryGetProperty("elicitation", out var elicitation)
+        && elicitation.ValueKind == JsonValueKind.Object && (elicitation.TryGetProperty("form", out _) || !elicitation.TryGetProperty("url", out _));
+
+    /// <summary>Whether it is the second round of a call: an answer, or the state that goes with it, or both.</summary>
+    public bool IsSecondRound =>
+        Params.ValueKind == JsonValueKind.Object && (Params.TryGetProperty("requestState", out _) || Params.TryGetProperty("inputResponses", out _));
+
     /// <summary>SHA-256 of the arguments as they were sent, for the audit; null when there are none.</summary>
     public string? ArgumentsDigest =>
         Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty(ArgumentsName(Method), out var arguments)
@@ -121,7 +130,7 @@ internal sealed class Envelope : IDisposable
             return null;
         }
 
-        var isAnswer = hasId && !root.TryGetProperty("method", out _) && (root.TryGetProperty("result", out _) || root.TryGetProperty("error", out _));
+        var isAnswer = hasId && !root.TryGetProperty("method", out _) && root.TryGetProperty("result", out _) != root.TryGetProperty("error", out _);
         if (method is null && !isAnswer)
         {
             refusal = Refusal.NotJsonRpc("The message must have a method that is a string.") with { Id = echoed };
@@ -129,7 +138,8 @@ internal sealed class Envelope : IDisposable
         }
 
         refusal = null;
-        return new Envelope(document) { Method = method, Id = id, Params = parameters };
+        // In a session a message that wants no answer is looked at after its request, and so its document, is gone.
+        return new Envelope(document) { Method = method, Id = echoed, Params = parameters };
     }
 
     /// <summary>What the decision rests on must be there and of its type. Nothing is taken for something else.</summary>
@@ -152,8 +162,9 @@ internal sealed class Envelope : IDisposable
             return target;
         }
 
-        return parameters.ValueKind == JsonValueKind.Object && parameters.TryGetProperty("arguments", out var arguments)
-            && arguments.ValueKind != JsonValueKind.Object ? "arguments" : null;
+        return Mistyped(parameters, "arguments", JsonValueKind.Object)
+            ?? Mistyped(parameters, "inputResponses", JsonValueKind.Object)
+            ?? Mistyped(parameters, "requestState", JsonValueKind.String);
     }
 
     private static bool IsCompletion(JsonElement parameters) =>
@@ -170,6 +181,9 @@ internal sealed class Envelope : IDisposable
             !wanted.TryGetProperty(name, out var flag) || flag.ValueKind is JsonValueKind.True or JsonValueKind.False)
         && Member(wanted, "resourceSubscriptions") is var uris && uris.ValueKind is JsonValueKind.Undefined or JsonValueKind.Array
         && Items(uris).All(uri => uri.ValueKind == JsonValueKind.String);
+
+    private static string? Mistyped(JsonElement parameters, string name, JsonValueKind kind) =>
+        parameters.ValueKind == JsonValueKind.Object && parameters.TryGetProperty(name, out var value) && value.ValueKind != kind ? name : null;
 
     private static bool Reads<T>(JsonElement parameters)
     {

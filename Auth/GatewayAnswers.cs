@@ -18,8 +18,14 @@ internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAutho
     {
         if (authorizeResult.Succeeded && context.Features.Get<Refusal>() is null)
         {
-            // A session id of an older server generation grants nothing and is nothing here.
-            context.Request.Headers.Remove("Mcp-Session-Id");
+            var decision = context.Features.Get<Decision>();
+            SecondLock.Expect(decision);
+            if (decision is { Session: null })
+            {
+                // A session id grants nothing, and is nothing to who has no session or is about to begin one.
+                context.Request.Headers.Remove(Sessions.Header);
+            }
+
             await RunningCall.ServeAsync(next, context);
             return;
         }
@@ -50,6 +56,11 @@ internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAutho
         if (refusal.Challenge is { } challenge)
         {
             response.Headers.WWWAuthenticate = challenge.Header(mcp.MetadataUri);
+        }
+
+        if (refusal.Status == StatusCodes.Status405MethodNotAllowed)
+        {
+            response.Headers.Allow = "POST, DELETE";
         }
 
         if (refusal.RetryAfter is { } seconds)

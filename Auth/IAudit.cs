@@ -13,12 +13,12 @@ internal interface IAudit
 internal sealed record AuditRecord
 {
     /// <summary>
-    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it; <c>revocation</c> for tokens that were revoked, for a logout
-    /// that was refused, and for an answer that was broken off because its token no longer counted.
+    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it; <c>confirmation</c> for what became of a question; <c>revocation</c>
+    /// for tokens that were revoked, for a logout that was refused, and for an answer that was broken off because its token no longer counted.
     /// </summary>
     public required string Kind { get; init; }
 
-    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>.</summary>
+    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>; of a question <c>asked</c>, <c>accepted</c>, <c>declined</c>, <c>cancelled</c> or <c>refused</c>.</summary>
     public required string Decision { get; init; }
 
     /// <summary>Why, as a stable snake_case word.</summary>

@@ -39,6 +39,12 @@ internal sealed class LimitsOptions : ISettings
     /// <summary>How many subscription streams one person may hold open at once, with all clients together.</summary>
     public int Streams { get; set; } = 10;
 
+    /// <summary>How many questions may wait for one person's answer at once, through all clients. One more is a 429.</summary>
+    public int OpenQuestions { get; set; } = 5;
+
+    /// <summary>How many sessions one client may have open for one person, where there are sessions at all (<c>Mcp:Sessions</c>). One more is a 429.</summary>
+    public int Sessions { get; set; } = 20;
+
     public IEnumerable<string> Problems(IHostEnvironment environment)
     {
         if (CallsPerMinute is < 1 or > 100_000_000)
@@ -74,6 +80,16 @@ internal sealed class LimitsOptions : ISettings
         if (Streams is < 1 or > 1000)
         {
             yield return "Limits:Streams must be between 1 and 1000.";
+        }
+
+        if (OpenQuestions is < 1 or > 100)
+        {
+            yield return "Limits:OpenQuestions must be between 1 and 100.";
+        }
+
+        if (Sessions is < 1 or > 1000)
+        {
+            yield return "Limits:Sessions must be between 1 and 1000.";
         }
     }
 }

@@ -20,6 +20,9 @@ internal sealed class McpOptions : ISettings
     /// <summary>Whether clients that speak the initialize-based protocol versions (2025-03-26 to 2025-11-25) are served beside 2026-07-28.</summary>
     public bool LegacyClients { get; set; } = true;
 
+    /// <summary>Whether clients of the initialize-based versions get sessions, which they need to be asked anything.</summary>
+    public SessionMode Sessions { get; set; } = SessionMode.Stateless;
+
     /// <summary>The largest request body, in bytes. A larger one is refused with 413 before it is read.</summary>
     public int MaxRequestBytes { get; set; } = 1024 * 1024;
 
@@ -98,6 +101,11 @@ internal sealed class McpOptions : ISettings
             yield return $"Mcp:BaselineScopes names '{unknown}', which is no scope of this server. Name some of: {string.Join(' ', Scopes.InWords.Keys)}.";
         }
 
+        if (!Enum.IsDefined(Sessions) || (Sessions == SessionMode.Hybrid && !LegacyClients))
+        {
+            yield return "Mcp:Sessions must be Stateless or Hybrid; Hybrid is for the clients that Mcp:LegacyClients serves.";
+        }
+
         if (MaxRequestBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Mcp:MaxRequestBytes must be between 1024 and 67108864 bytes.";
@@ -107,4 +115,14 @@ internal sealed class McpOptions : ISettings
     private static bool IsOrigin(string origin, IHostEnvironment environment) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri) && origin == $"{uri.Scheme}://{uri.Authority}"
         && (uri.Scheme == "https" || (environment.IsDevelopment() && uri.IsLoopback && uri.Scheme == "http"));
+}
+
+/// <summary>Who has a session.</summary>
+internal enum SessionMode
+{
+    /// <summary>Nobody: every request stands alone.</summary>
+    Stateless,
+
+    /// <summary>Clients of the initialize-based versions, and they must. Those of 2026-07-28 never have one.</summary>
+    Hybrid,
 }

@@ -117,6 +117,29 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     public static readonly Refusal TooManyStreams =
         new(429, 429, "You have too many open subscriptions. Close one, or subscribe to more resources in one of them.", "too_many_streams") { RetryAfter = 10 };
 
+    // Who is asked?
+    public static readonly Refusal NothingAsked = NotJsonRpc("This server has asked nothing that this message could answer.");
+
+    public static readonly Refusal CannotBeAsked =
+        new(400, -32021, "This asks the user before it does anything, and the client has not declared that it can (elicitation). Use a client that can.", "elicitation_not_declared")
+        { Data = new { requiredCapabilities = new { elicitation = new { form = new { } } } } };
+
+    public static Refusal TooManyQuestions(int retryAfter) =>
+        new(429, 429, "Too many questions wait for this user's answer. Answer them, or let them pass, and try again.", "too_many_open_questions") { RetryAfter = retryAfter };
+
+    // Which session?
+    public static readonly Refusal SessionMissing =
+        new(400, -32600, "This protocol version is served in sessions here: begin with initialize, and send the Mcp-Session-Id of its answer.", "session_missing");
+
+    /// <summary>What a client does about 404 is begin anew (MCP 2025-11-25, Streamable HTTP, "Session Management").</summary>
+    public static readonly Refusal SessionUnknown = new(404, -32001, "There is no such session, or it has ended. Begin a new one with initialize.", "session_unknown");
+
+    public static readonly Refusal SessionOfAnother = new(403, 403, "This session was begun by somebody else, or through another client.", "session_of_another");
+
+    public static readonly Refusal TooManySessions = new(429, 429, "Too many sessions are open. End one, or wait until one has been idle for ten minutes.", "too_many_sessions") { RetryAfter = 60 };
+
+    public static readonly Refusal NoStream = new(405, -32600, "Messages are sent with POST; a session is ended with DELETE.", "method_not_allowed");
+
     // It is us.
     public static Refusal TokenUnchecked(string reason) =>
         new(503, 503, "Access tokens cannot be checked at the moment. Try again in a few seconds.", reason) { RetryAfter = 5 };

@@ -25,6 +25,16 @@ internal sealed class CompletesAttribute(string argument, params string[] scopes
 }
 
 /// <summary>
+/// A tool that does nothing before the person has been asked and has said yes, because what it does cannot be undone or goes out of the house. It is
+/// asked for every call, by <c>Tools/Confirmation.cs</c>; the tool itself knows nothing of it. On a tool it stands as <c>[AsksHuman&lt;TheQuestion&gt;]</c>.
+/// </summary>
+/// <param name="question">Builds the question.</param>
+internal abstract class AsksHumanAttribute(Type question) : Attribute
+{
+    public Type Question => question;
+}
+
+/// <summary>
 /// A downstream API that a tool calls on behalf of the caller, and the scopes it needs there. The gateway exchanges the caller's
 /// token for one with just these scopes before the tool runs; a tool that declares nothing can call nothing.
 /// </summary>

@@ -12,10 +12,18 @@ namespace McpFilesServer.Auth;
 /// </summary>
 internal static class SecondLock
 {
+    /// <summary>
+    /// Flows with the request into the SDK, and there with the message. Not the request's own features, because in a session the SDK takes up notifications
+    /// and answers when their request has been answered and is gone.
+    /// </summary>
+    private static readonly AsyncLocal<Decision?> s_decision = new();
+
+    /// <summary>What comes from here on, in this flow, is to be what was decided on.</summary>
+    public static void Expect(Decision? decision) => s_decision.Value = decision;
+
     public static McpMessageHandler Filter(McpMessageHandler next) => (context, cancellationToken) =>
     {
-        var decision = context.Server.Services!.GetRequiredService<IHttpContextAccessor>().HttpContext?.Features.Get<Decision>();
-        if (decision is null || !IsDecided(context.JsonRpcMessage, decision.Message))
+        if (s_decision.Value is not { } decision || !IsDecided(context.JsonRpcMessage, decision.Message))
         {
             throw new McpProtocolException("The server refused a request that was not decided on.", McpErrorCode.InternalError);
         }
@@ -28,6 +36,7 @@ internal static class SecondLock
         JsonRpcRequest request => request.Method == decided.Method && decided.IsRequest && IsId(request.Id, decided.Id)
             && Text(request.Params, "name") == decided.Param("name") && Text(request.Params, "uri") == decided.Param("uri")
             && IsSame(request, decided),
+        JsonRpcMessageWithId answer and (JsonRpcResponse or JsonRpcError) => decided.Method is null && IsId(answer.Id, decided.Id),
         JsonRpcNotification notification => notification.Method == decided.Method && decided.IsNotification,
         _ => false,
     };

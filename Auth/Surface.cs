@@ -13,7 +13,11 @@ namespace McpFilesServer.Auth;
 /// <param name="Target">The tool, prompt or resource, as it was declared; null for the methods of the protocol itself.</param>
 /// <param name="Scopes">All scopes it takes. Empty for the methods of the protocol itself, which a valid token suffices for.</param>
 /// <param name="Downstream">The downstream API that it calls on behalf of the caller, if any.</param>
-internal sealed record Operation(string Method, string? Target, IReadOnlyList<string> Scopes, DownstreamAttribute? Downstream);
+internal sealed record Operation(string Method, string? Target, IReadOnlyList<string> Scopes, DownstreamAttribute? Downstream)
+{
+    /// <summary>The question that the person is asked before it runs; null when it asks nothing.</summary>
+    public AsksHumanAttribute? Asks { get; init; }
+}
 
 /// <summary>
 /// The map of everything that can be asked of this server: every tool, prompt and resource with the scopes it declared, and the
@@ -32,6 +36,9 @@ internal sealed class Surface
         NotificationMethods.InitializedNotification, NotificationMethods.CancelledNotification,
         NotificationMethods.ProgressNotification, "notifications/roots/list_changed",
     ];
+
+    /// <summary>What an older client does with DELETE.</summary>
+    public static readonly Operation EndOfSession = new("session/end", null, [], null);
 
     private readonly FrozenDictionary<string, Operation> _tools;
     private readonly FrozenDictionary<string, Operation> _prompts;
@@ -66,7 +73,7 @@ internal sealed class Surface
         _tools.Values.Concat(_prompts.Values).Concat(_resources.Select(resource => resource.Operation))
             .OrderBy(operation => operation.Method, StringComparer.Ordinal).ThenBy(operation => operation.Target, StringComparer.Ordinal);
 
-    /// <summary>A hash over the declared scopes and the allowed clients, which together are the policy. It stands in every audit record.</summary>
+    /// <summary>A hash over what is declared (scopes, downstream APIs, questions) and the allowed clients, which together are the policy. It stands in every audit record.</summary>
     public string PolicyVersion { get; }
 
     /// <summary>Finds what a message asks for. Names are compared exactly.</summary>
@@ -155,7 +162,10 @@ internal sealed class Surface
     private static Operation Declaration(string method, string target, IReadOnlyList<object> metadata)
     {
         var scopes = metadata.OfType<RequiresScopeAttribute>().SelectMany(attribute => attribute.Scopes).Distinct().ToList();
-        return new Operation(method, target, Known(scopes, target, method), metadata.OfType<DownstreamAttribute>().SingleOrDefault());
+        return new Operation(method, target, Known(scopes, target, method), metadata.OfType<DownstreamAttribute>().SingleOrDefault())
+        {
+            Asks = metadata.OfType<AsksHumanAttribute>().SingleOrDefault(),
+        };
     }
 
     private static IReadOnlyList<string> Known(IReadOnlyList<string> scopes, string target, string method)
@@ -174,7 +184,7 @@ internal sealed class Surface
         var policy = JsonSerializer.SerializeToUtf8Bytes(new
         {
             operations = Operations.Concat(_completions.Values.Concat(_methods.Values.Where(method => method.Scopes.Count > 0))
-                .OrderBy(operation => operation.Method, StringComparer.Ordinal).ThenBy(operation => operation.Target, StringComparer.Ordinal)).Select(operation => new { operation.Method, operation.Target, operation.Scopes, operation.Downstream?.Resource, Downstream = operation.Downstream?.Scopes }),
+                .OrderBy(operation => operation.Method, StringComparer.Ordinal).ThenBy(operation => operation.Target, StringComparer.Ordinal)).Select(operation => new { operation.Method, operation.Target, operation.Scopes, operation.Downstream?.Resource, Downstream = operation.Downstream?.Scopes, Asks = operation.Asks?.Question.Name }),
             clients = auth.AllowedClients.Order(StringComparer.Ordinal),
         });
         return Convert.ToHexStringLower(SHA256.HashData(policy))[..16];

@@ -83,6 +83,11 @@ internal static class CheckCommand
             yield return "clients of the initialize-based protocol versions are served (Mcp:LegacyClients).";
         }
 
+        if (mcp.Sessions == SessionMode.Hybrid)
+        {
+            yield return "older clients have sessions, kept in the memory of this one process (Mcp:Sessions).";
+        }
+
         foreach (var issuer in auth.Issuers.Where(issuer => issuer.Profile == TokenProfile.Entra))
         {
             yield return $"Entra issues no token below ten minutes; give this application a ten-minute token lifetime policy, or tokens of {issuer.Authority} will be refused.";

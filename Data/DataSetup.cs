@@ -34,6 +34,7 @@ internal static class DataSetup
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
         services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<IRevocations, Revocations>();
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
+        services.AddSingleton<IQuestions, Questions>();
         services.AddHttpClient<Graph>(client =>
             {
                 client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");

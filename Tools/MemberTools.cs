@@ -19,7 +19,8 @@ internal sealed class MemberTools(Members members, Caller caller)
 
     [McpServerTool(Name = "set_member", Title = "Add or change a member", ReadOnly = false, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsShare)]
-    [Description("Gives a person access to a project, or a member another role. Only owners can.")]
+    [AsksHuman<SetMemberQuestion>]
+    [Description("Gives a person access to a project, or a member another role. Only owners can, and the user is asked first.")]
     public async Task<MemberInfo> SetAsync(
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project,
         [Description(User), StringLength(256, MinimumLength = 1)] string user,

@@ -4,6 +4,7 @@ using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using Microsoft.Extensions.AI;
 using ModelContextProtocol;
+using ModelContextProtocol.AspNetCore;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
@@ -23,7 +24,8 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>();
+        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>();
+        builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>
             {
@@ -45,6 +47,7 @@ internal static class ToolsSetup
                 .AddCallToolFilter(PlainErrors)
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments)
+                .AddCallToolFilter(Confirmation.Filter)
                 .AddCallToolFilter(Deadline.Filter));
     }
 
@@ -66,6 +69,20 @@ internal static class ToolsSetup
     {
         ProjectResource.AddAll<T>(builder.Services);
         return builder;
+    }
+
+    /// <summary>Sessions for older clients, where they are served; the gateway knows whose they are.</summary>
+    private static void WithSessions(HttpServerTransportOptions transport, Sessions sessions, TimeProvider time)
+    {
+        if (sessions.AreServed)
+        {
+            transport.SessionMode = HttpServerSessionMode.StatefulForInitializeClients;
+            transport.TimeProvider = time;
+#pragma warning disable MCP9006, MCPEXP002 // "obsolete", because sessions are what older protocol versions have; "experimental": the SDK's one hook for where a session begins and ends
+            transport.IdleTimeout = Sessions.IdleTimeout;
+            transport.RunSessionHandler = sessions.RunAsync;
+#pragma warning restore MCP9006, MCPEXP002
+        }
     }
 
     /// <summary>

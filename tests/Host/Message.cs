@@ -18,7 +18,7 @@ internal sealed class Message
 
     public static Message List(bool legacy = false) => Of("tools/list", [], null, legacy);
 
-    public static Message Of(string method, JsonObject parameters, string? name = null, bool legacy = false)
+    public static Message Of(string method, JsonObject parameters, string? name = null, bool legacy = false, JsonObject? capabilities = null)
     {
         var message = new Message { Body = "" };
         if (!legacy)
@@ -27,7 +27,7 @@ internal sealed class Message
             {
                 ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28",
                 ["io.modelcontextprotocol/clientInfo"] = new JsonObject { ["name"] = "test", ["version"] = "1" },
-                ["io.modelcontextprotocol/clientCapabilities"] = new JsonObject(),
+                ["io.modelcontextprotocol/clientCapabilities"] = capabilities ?? [],
             };
             message.Headers["MCP-Protocol-Version"] = "2026-07-28";
             message.Headers["Mcp-Method"] = method;

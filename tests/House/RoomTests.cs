@@ -11,7 +11,7 @@ public sealed partial class RoomTests
     private static readonly Dictionary<string, (string[] Rooms, string[] Crossings)> Allowed = new()
     {
         ["Auth"] = (["Auth"], ["IPerson", "ICaller", "IDownstreamToken"]),
-        ["Data"] = (["Data"], ["IAudit", "AuditRecord", "IRevocations", "IRevocable", "Revocation", "RevocationKind"]),
+        ["Data"] = (["Data"], ["IAudit", "AuditRecord", "IRevocations", "IRevocable", "Revocation", "RevocationKind", "IQuestions", "OpenQuestion"]),
         ["Tools"] = (["Tools", "Auth", "Data"], []),
         ["Commands"] = (["Commands", "Auth", "Data"], []),
         ["dev"] = ([], []),

@@ -23,6 +23,8 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 7).Select(number => $"LR-{number:00}"), "SE-07",
             .. Enumerable.Range(1, 11).Concat([13, 15, 16, 18, 19]).Select(number => $"AS-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 7]).Select(number => $"RL-{number:00}"),
+            "SE-01", "SE-03", "SE-05",
+            .. Enumerable.Range(1, 7).Select(number => $"HI-{number:00}"),
         ];
 
         Assert.Equal(required.Order(StringComparer.Ordinal), Rows.Select(row => row.Id).Order(StringComparer.Ordinal));
@@ -35,6 +37,7 @@ public sealed partial class SecurityTests
         [
             "A03", "A06", "A07", "A10", "A11", "A13", "A14", "A16", "A17", "A20", "A21", "A22", "A23", "A32",
             "B01", "B04", "B09", "B11", "B14", "B16", "B17", "B18", "B19",
+            "D01", "D02", "D06", "D11",
             "E02", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E14", "E18", "E19",
             "H08",
             "I01", "I03", "I04", "I06", "I07", "I08", "I10", "I13", "I16", "I17",

@@ -68,7 +68,7 @@ public sealed class ProjectToolsTests(Server server)
             arguments[name] = value;
         }
 
-        Assert.Equal($"This takes the role owner in '{project}'; yours is editor.", (await server.CallAsync(bob, tool, arguments)).Failure);
+        Assert.Equal($"This takes the role owner in '{project}'; yours is editor.", (await server.ConfirmAsync(bob, tool, arguments)).Failure);
     }
 
     [Fact]
@@ -126,6 +126,24 @@ public sealed class ProjectToolsTests(Server server)
         Assert.EndsWith("must have letters, and no control characters.", (await Set(alice, project, user, "reader", name)).Failure, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_user_is_asked_who_gets_which_role_and_nothing_happens_before_a_yes_or_when_the_role_has_changed_since()
+    {
+        var (alice, bob, project) = await MakeAsync();
+        var reader = new { project, user = Tokens.Bob, role = "reader", name = "Bob" };
+        var owner = new { project, user = Tokens.Bob, role = "owner" };
+
+        Assert.Equal($"Give the person with the id “{Tokens.Bob}”, called “Bob”, access to the project “Shared”, as “reader”.", (await server.SendAsync(alice, Rounds.First(reader, "set_member"))).Sentence());
+        Assert.True((await server.CallAsync(bob, "get_project", new { project })).IsError);
+        await server.ConfirmAsync(alice, "set_member", reader);
+        var asked = await server.SendAsync(alice, Rounds.First(owner, "set_member"));
+        Assert.Equal($"Make “Bob” (id “{Tokens.Bob}”) “owner” in the project “Shared”, instead of “reader”.", asked.Sentence());
+        await server.CallAsync(alice, "remove_member", new { project, user = Tokens.Bob });
+
+        Assert.Contains("has changed since", (await server.SendAsync(alice, Rounds.Second(asked.State(), arguments: owner, tool: "set_member"))).Failure, StringComparison.Ordinal);
+        Assert.True((await server.CallAsync(bob, "get_project", new { project })).IsError);
+    }
+
     private async Task<(string Alice, string Bob, string Project)> MakeAsync()
     {
         var (alice, bob) = (await server.Tokens.OfAsync("alice", AllScopes), await server.Tokens.OfAsync("bob", AllScopes));
@@ -135,5 +153,5 @@ public sealed class ProjectToolsTests(Server server)
     }
 
     private Task<Answer> Set(string token, string project, string user, string role, string? name = null) =>
-        server.CallAsync(token, "set_member", name is null ? new { project, user, role } : new { project, user, role, name });
+        server.ConfirmAsync(token, "set_member", name is null ? new { project, user, role } : new { project, user, role, name });
 }

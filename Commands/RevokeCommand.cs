@@ -77,8 +77,18 @@ internal sealed class RevokeCommand
         var now = app.Services.GetRequiredService<TimeProvider>().GetUtcNow();
         var revocations = Revocations(issuer, files, now, auth.ClockSkew).ToList();
         await app.Services.GetRequiredService<IRevocations>().AddAsync(revocations, once: null, CancellationToken.None);
-        await app.Services.GetRequiredService<IAudit>().RecordAsync(
-            Record(revocations[0], app.Services.GetRequiredService<Surface>().PolicyVersion), CancellationToken.None);
+        try
+        {
+            await app.Services.GetRequiredService<IAudit>().RecordAsync(
+                Record(revocations[0], app.Services.GetRequiredService<Surface>().PolicyVersion), CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            // It stands all the same: it only takes away.
+            await error.WriteLineAsync($"Revoked {InWords(revocations[0])}, but the audit could not record it: {e.Message}");
+            return 1;
+        }
+
         await output.WriteLineAsync(
             $"Revoked {InWords(revocations[0])} that {issuer} has issued until now. This counts from the next request on, until {Text(revocations[0].IssuedUntil + auth.LongestUse)}, when all of it has expired anyway.");
         return 0;

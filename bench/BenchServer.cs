@@ -14,7 +14,7 @@ internal sealed class BenchServer : IAsyncDisposable
     private BenchServer(Process process, string storage, int port)
     {
         (_process, Storage, Resource) = (process, storage, ResourceAt(port));
-        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }) { BaseAddress = new Uri($"http://localhost:{port}") };
+        Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }, disposeHandler: true) { BaseAddress = new Uri($"http://localhost:{port}") };
     }
 
     public HttpClient Http { get; }

@@ -7,7 +7,8 @@ namespace McpFilesServer.Dev;
 /// <summary>
 /// Stands before the endpoints that take a secret. Only failures count, and each client's alone: guessing ends after 300 in a minute, while a server
 /// that exchanges a token for every call of every user is never in its own way. Grants that write to the database come one after the other: SQLite has
-/// one writer, and of two requests with the same code or refresh token the second must find the first one's mark (RFC 9700 §4.14.2).
+/// one writer, and of two requests with the same code or refresh token the second must find the first one's mark (RFC 9700 §4.14.2). So do the forms that
+/// end grants: no token of a grant is made while it ends, and none can be younger than the logout token that the server is sent.
 /// </summary>
 internal sealed class TokenTurnstile : IMiddleware, IDisposable
 {
@@ -21,7 +22,7 @@ internal sealed class TokenTurnstile : IMiddleware, IDisposable
 
     public async Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
-        if (!HttpMethods.IsPost(context.Request.Method) || context.Request.Path.Value is not ("/token" or "/introspect" or "/revoke"))
+        if (!HttpMethods.IsPost(context.Request.Method) || context.Request.Path.Value is not ("/token" or "/introspect" or "/revoke" or Account.DisconnectPath or Account.SignOutPath))
         {
             await next(context);
             return;

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Reflection;
@@ -108,13 +109,16 @@ public sealed class LimitMemoryTests
     {
         using var services = Services();
         var (limits, http) = (services.GetRequiredService<CallLimits>(), new DefaultHttpContext());
-        Assert.Null(limits.Enter(http, Caller.Of("https://issuer", "alice", null, "c", "t", "files:read", false)));
+        Assert.Null(limits.Enter(http, Somebody("alice")));
         Assert.Equal(1, limits.Running);
 
         Assert.Null(http.Features.Get<RunningCall>()!.Take(new Operation("subscriptions/listen", null, ["files:read"], null)));
 
         Assert.Equal(0, limits.Running);
     }
+
+    private static Caller Somebody(string subject) =>
+        new("https://issuer", subject, subject, "c", "t", FrozenSet<string>.Empty, IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<List<WeakReference>> VisitAsync(CallLimits limits, int count)
@@ -125,7 +129,7 @@ public sealed class LimitMemoryTests
             var subject = $"person-{i}";
             people.Add(new WeakReference(subject));
             var http = new DefaultHttpContext { Request = { ContentType = "application/json", Headers = { Accept = "application/json, text/event-stream" }, Body = new MemoryStream([1]) } };
-            Assert.Null(limits.Enter(http, Caller.Of("https://issuer", subject, null, "c", "t", "", false)));
+            Assert.Null(limits.Enter(http, Somebody(subject)));
             using var call = http.Features.Get<RunningCall>()!;
             _ = await call.ReadAsync(http, 1024);
             Assert.Null(call.Take(null));

@@ -9,8 +9,6 @@ internal sealed class MovedClock : TimeProvider
 
     public void Advance(TimeSpan by) => _ahead += by;
 
-    public override long GetTimestamp() => base.GetTimestamp() + (long)(_ahead.TotalSeconds * TimestampFrequency);
-
     public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
 
     public override long GetTimestamp() => base.GetTimestamp() + (long)(_ahead.TotalSeconds * TimestampFrequency);

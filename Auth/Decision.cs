@@ -13,6 +13,9 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
 
     public Envelope Message => message;
 
+    /// <summary>When the token expires, by the issuer's clock. What is still open then ends.</summary>
+    public DateTimeOffset TokenExpires { get; init; }
+
     /// <summary>Why the exchange gave no token, in one plain sentence; null when it did, or none was declared.</summary>
     public string? ExchangeFault { get; set; }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Authorization;
 using ModelContextProtocol.Protocol;
 
@@ -62,10 +63,15 @@ internal sealed class Gateway(Surface surface, AuthOptions auth, McpOptions mcp,
             return message is null ? refusal : refusal with { Id = message.Id };
         }
 
-        var decision = new Decision(caller!, operation!, message!);
+        var decision = new Decision(caller!, operation!, message!) { TokenExpires = Expiry(http) };
         http.Features.Set(decision);
         return operation!.Downstream is null ? null : await ExchangeAsync(decision, record, http, deadline.Token);
     }
+
+    /// <summary>Of the token that was validated; without one nothing stays open.</summary>
+    private static DateTimeOffset Expiry(HttpContext http) =>
+        long.TryParse(http.User.FindFirst("exp")?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds) : DateTimeOffset.MinValue;
 
     private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
     {

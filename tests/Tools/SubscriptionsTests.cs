@@ -154,6 +154,18 @@ public sealed class SubscriptionsTests(Server server)
     }
 
     [Fact]
+    public async Task A_stream_ends_with_its_token()
+    {
+        var token = server.Tokens.Forge(claims => claims["exp"] = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 4);
+        await using var stream = await Listening.OpenAsync(server, token, "project://welcome/readme.md");
+
+        // With the answer to the request, as a stream that the client may open anew; four seconds and five more.
+        Assert.True((await stream.NextAsync(9))!.Value.TryGetProperty("result", out _));
+        Assert.Null(await stream.NextAsync());
+        Assert.True(stream.Ended);
+    }
+
+    [Fact]
     public async Task A_stream_does_not_hold_up_the_end_of_the_server()
     {
         var own = await Server.StartAsync();

@@ -13,7 +13,7 @@ namespace McpFilesServer.Tools;
 /// Prompts that a person picks from a menu. Their texts are this server's alone: a slug and the person's own words are all that is put into them, marked as
 /// what they are. Nothing that a file says or is called ever stands in an instruction; it comes as a resource, or through the tools.
 /// </summary>
-internal sealed class ProjectPrompts(Places places, Caller caller)
+internal sealed class ProjectPrompts(Places places, IEnumerable<McpServerTool> tools, Caller caller)
 {
     private const string Project = "The project's slug.";
 
@@ -93,8 +93,8 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
                 Work from the cheap to the costly, with the tools of this server:
                 1. Think of the words that somebody would have used who wrote about it: the term itself, its synonyms and abbreviations, its forms in the languages
                    that the project is written in, and how it would be called in a file name.
-                2. Look for names (`search_files`) and for contents (`search_text`), the rarest word first. Widen a search that finds nothing; narrow one
-                   that finds more than twenty places.
+                2. Look for names{IfServed("search_files", " (`search_files`)")} and for contents{IfServed("search_text", " (`search_text`)")}, the rarest word first. Widen a search
+                   that finds nothing; narrow one that finds more than twenty places.
                 3. Read around each hit (`read_text_file` with `start_line` and `end_line`) until you know whether it answers the question or only has the word.
                 4. When two places contradict each other, find out which is newer, and show both.
 
@@ -123,8 +123,8 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
                 $"""
                 Review what changed lately in the project `{place.Project.Slug}`, as a careful colleague would who was away.
 
-                1. Find the changes with the tools of this server: `list_directory` with `sort` set to `modified`, directory by directory, the newest first; and
-                   `list_activity`, which says who did what. Take the last seven days; if nothing happened in them, the last ten changed files, and say so.
+                1. Find the changes with the tools of this server: `list_directory` with `sort` set to `modified`, directory by directory, the newest
+                   first.{IfServed("list_activity", " `list_activity` says who did what.")} Take the last seven days; if nothing happened in them, the last ten changed files, and say so.
                 2. Read what changed (`read_text_file`), and of its surroundings as much as it takes to judge it: what refers to it, what it refers to.
                 3. Ask of each change: What was it for? Is it finished? Does anything else contradict it now, or still say what was true before it?
 
@@ -182,6 +182,9 @@ internal sealed class ProjectPrompts(Places places, Caller caller)
 
         return null;
     }
+
+    /// <summary>A server that somebody made out of this one may have fewer tools, and a prompt that names one which is not there sends the assistant astray.</summary>
+    private string IfServed(string tool, string words) => tools.Any(served => served.ProtocolTool.Name == tool) ? words : "";
 
     private static PromptMessage Says(string text) => new() { Role = Role.User, Content = new TextContentBlock { Text = text } };
 }

@@ -28,21 +28,24 @@ internal static class Subscriptions
         await watched.LookAsync(cancellationToken);
         await AcknowledgeAsync(request, uris, cancellationToken);
 
-        // A stream that cannot bring anything is not held open. Nor one that would hold up the end of the server.
-        var stopping = services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        // No stream outlives its token, nor holds up the end of the server; and one that cannot bring anything is not held open.
+        var time = services.GetRequiredService<TimeProvider>();
+        var left = services.GetRequiredService<Caller>().ExpiresAt - time.GetUtcNow();
+        using var expiry = new CancellationTokenSource(left > TimeSpan.Zero ? left : TimeSpan.Zero, time);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(
+            cancellationToken, expiry.Token, services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping);
         try
         {
             while (uris.Count > 0)
             {
-                await Task.Delay(Interval, services.GetRequiredService<TimeProvider>(), ends.Token);
+                await Task.Delay(Interval, time, ends.Token);
                 foreach (var uri in await watched.LookAsync(ends.Token))
                 {
                     await SendAsync(request, NotificationMethods.ResourceUpdatedNotification, new ResourceUpdatedNotificationParams { Uri = uri }, ends.Token);
                 }
             }
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // The last message is the answer to the request, which says that this is all.
         }

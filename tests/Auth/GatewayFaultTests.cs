@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text;
+using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
 using Microsoft.AspNetCore.Authorization;
@@ -61,6 +62,31 @@ public sealed class GatewayFaultTests
         Assert.Equal((runs, 0), (_probe.Runs, other.Runs));
         if (runs == 0)
         {
+            Assert.Equal((-32603, "The server refused a request that was not decided on."), (answer.ErrorCode, answer.ErrorMessage));
+        }
+    }
+
+    [Fact]
+    public async Task The_second_lock_compares_what_is_listened_to_and_what_is_completed()
+    {
+        var listen = Listening.Message("project://welcome/readme.md");
+        var complete = Message.Of("completion/complete", new JsonObject
+        {
+            ["ref"] = new JsonObject { ["type"] = "ref/prompt", ["name"] = "find_in_project" },
+            ["argument"] = new JsonObject { ["name"] = "project", ["value"] = "w" },
+        });
+        foreach (var (message, decided, swapped) in ((Message, string, string)[])
+        [
+            (listen, "welcome/readme.md", "secret/readme.md"), (listen, "resourceSubscriptions\":[", "resourceSubscriptions\":[\"project://secret\","),
+            (complete, "find_in_project", "review_changes"), (complete, "\"project\"", "\"path\""), (complete, "\"w\"", "\"x\""),
+        ])
+        {
+            Assert.Contains(decided, message.Body, StringComparison.Ordinal);
+            await using var server = await Server.StartAsync(services => services.AddSingleton<IAuthorizationMiddlewareResultHandler>(
+                provider => new Swap(provider.GetRequiredService<GatewayAnswers>(), message.Body.Replace(decided, swapped, StringComparison.Ordinal))));
+
+            var answer = await server.SendAsync(server.Tokens.Forge(), message);
+
             Assert.Equal((-32603, "The server refused a request that was not decided on."), (answer.ErrorCode, answer.ErrorMessage));
         }
     }

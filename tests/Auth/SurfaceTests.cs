@@ -1,6 +1,7 @@
 using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using ModelContextProtocol.Server;
 using Xunit;
 
@@ -22,6 +23,53 @@ public sealed class SurfaceTests(Server server)
 
             Assert.Equal($"'{tool.ProtocolTool.Name}' (tools/call) declares no scope. Put [RequiresScope(Scopes.…)] on it: nothing is served without.", refused.Message);
         }
+    }
+
+    [Fact]
+    public void A_prompt_or_a_resource_whose_scope_attribute_is_removed_stops_the_start_and_is_named()
+    {
+        var prompts = server.Services.GetServices<McpServerPrompt>().ToList();
+        var resources = server.Services.GetServices<McpServerResource>().ToList();
+        Assert.Equal((3, 2), (prompts.Count, resources.Count));
+
+        foreach (var prompt in prompts)
+        {
+            var refused = Assert.Throws<SettingsException>(() => new Surface([], [new BarePrompt(prompt)], resources, new AuthOptions()));
+            Assert.StartsWith($"'{prompt.ProtocolPrompt.Name}' (prompts/get) declares no scope.", refused.Message, StringComparison.Ordinal);
+        }
+
+        foreach (var resource in resources)
+        {
+            var refused = Assert.Throws<SettingsException>(() => new Surface([], prompts, [new BareResource(resource)], new AuthOptions()));
+            Assert.StartsWith($"'{resource.ProtocolResourceTemplate.UriTemplate}' (resources/read) declares no scope.", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_handler_of_the_protocol_that_declares_nothing_stops_the_start_and_is_named()
+    {
+        foreach (var (method, set) in ((string, Action<McpServerHandlers>)[])
+        [
+            ("resources/list", handlers => handlers.ListResourcesHandler = (_, _) => default),
+            ("subscriptions/listen", handlers => handlers.SubscriptionsListenHandler = (_, _) => default),
+        ])
+        {
+            var options = new McpServerOptions();
+            set(options.Handlers);
+
+            var refused = Assert.Throws<SettingsException>(() => new Surface([], [], [], new AuthOptions(), Options.Create(options)));
+
+            Assert.Contains($"({method}) declares no scope.", refused.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void What_is_completed_and_listed_is_part_of_the_policy()
+    {
+        var prompts = server.Services.GetServices<McpServerPrompt>().ToList();
+        var version = new Surface([], prompts, [], new AuthOptions()).PolicyVersion;
+
+        Assert.NotEqual(version, new Surface([], [.. prompts.Select(prompt => new Incomplete(prompt))], [], new AuthOptions()).PolicyVersion);
     }
 
     [Fact]
@@ -51,6 +99,21 @@ public sealed class SurfaceTests(Server server)
 
     /// <summary>The same tool, with its attributes taken away.</summary>
     private sealed class Bare(McpServerTool inner) : DelegatingMcpServerTool(inner)
+    {
+        public override IReadOnlyList<object> Metadata => [.. base.Metadata.Where(item => item is not RequiresScopeAttribute)];
+    }
+
+    private sealed class BarePrompt(McpServerPrompt inner) : DelegatingMcpServerPrompt(inner)
+    {
+        public override IReadOnlyList<object> Metadata => [.. base.Metadata.Where(item => item is not RequiresScopeAttribute)];
+    }
+
+    private sealed class Incomplete(McpServerPrompt inner) : DelegatingMcpServerPrompt(inner)
+    {
+        public override IReadOnlyList<object> Metadata => [.. base.Metadata.Where(item => item is not CompletesAttribute)];
+    }
+
+    private sealed class BareResource(McpServerResource inner) : DelegatingMcpServerResource(inner)
     {
         public override IReadOnlyList<object> Metadata => [.. base.Metadata.Where(item => item is not RequiresScopeAttribute)];
     }

@@ -23,7 +23,7 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>();
+        builder.Services.AddSingleton<Arguments>().AddScoped<Cursors>();
         return builder.Services
             .AddMcpServer(options =>
             {
@@ -35,6 +35,10 @@ internal static class ToolsSetup
                 .AddIncomingFilter(SecondLock.Filter)
                 .AddOutgoingFilter(WithoutLogging))
             .WithRequestFilters(filters => filters
+                .AddReadResourceFilter(Untrusted.All)
+                .AddGetPromptFilter(Untrusted.All)
+                .AddCompleteFilter(Untrusted.All)
+                .AddCallToolFilter(Untrusted.Tools)
                 .AddCallToolFilter(PlainErrors)
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments));

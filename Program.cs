@@ -44,6 +44,7 @@ try
         .With<MemberTools>()
         .With<WorkspaceTools>()
         .With<ReadingTools>()
+        .With<SearchTools>()
         .With<WritingTools>()
         .With<PeopleTools>();
 

@@ -65,6 +65,9 @@ internal static class NameRules
         return null;
     }
 
+    /// <summary>Whether a text can have a composed form: it has no half of a surrogate pair.</summary>
+    public static bool CanBeComposed(string text) => text.EnumerateRunes().All(rune => rune != Rune.ReplacementChar);
+
     /// <summary>Unicode's composed form, so that a name has one spelling. Only for text without lone surrogates.</summary>
     public static string Compose(string text) => text.Normalize(NormalizationForm.FormC);
 

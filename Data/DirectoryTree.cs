@@ -32,7 +32,7 @@ internal sealed record DirectoryTree(string Path, IReadOnlyList<TreeEntry> Entri
         var entries = new List<TreeEntry>();
         using var opened = folder.OpenDirectory(directory);
         var cut = Add(opened, depth, entries, cancellationToken);
-        return new DirectoryTree(directory.Text, entries, cut || entries.Exists(entry => entry.Cut == true));
+        return new DirectoryTree(directory.Shown, entries, cut || entries.Exists(entry => entry.Cut == true));
     }
 
     /// <summary>Adds what is in a directory, by its handle. True when not all of it was added.</summary>

@@ -214,7 +214,7 @@ internal sealed class LineSearch(TextQuery query, Findings<TextMatch> findings, 
         }
 
         findings.Add(
-            new TextMatch(_directory!.Path.Child(_name)!.Text, line, column + 1, shown, cut ? true : null, before, after), size + 100 + _name.Length);
+            new TextMatch(_directory!.Path.Child(_name)!.Shown, line, column + 1, shown, cut ? true : null, before, after), size + 100 + _name.Length);
     }
 
     private List<string> Context(ReadOnlySpan<byte> text, ref bool cut, ref int size)

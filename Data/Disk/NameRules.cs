@@ -91,10 +91,10 @@ internal static class NameRules
     /// </summary>
     public static bool IsPlain(ReadOnlySpan<byte> name)
     {
-        // Devices have bases of three, four, six and seven letters; the server's own names begin with a dot.
+        // Devices without a "$" have bases of three and four letters; the server's own names begin with a dot.
         var dot = name.IndexOf((byte)'.');
         return name.Length is > 0 and <= MaxNameBytes && name.IndexOfAnyExcept(PlainBytes) < 0 && name[0] != '.' && name[^1] != '.'
-            && (dot < 0 ? name.Length : dot) is not (3 or 4 or 6 or 7);
+            && (dot < 0 ? name.Length : dot) is not (3 or 4);
     }
 
     // Format characters are the zero-width and bidirectional ones. Beyond them: plane 14 (tags and variation selectors, with which text is

@@ -47,10 +47,12 @@ internal sealed class OpenedDirectory(HeldDirectory held, ProjectPath path, Fold
     /// <param name="after">Only names after this one; null for all.</param>
     /// <param name="room">How many at most.</param>
     /// <param name="cancellationToken">Stops reading.</param>
+    /// <param name="prefix">Only names that begin so.</param>
     /// <returns>The names, and whether there may be more after the last.</returns>
-    public (IReadOnlyList<string> Names, bool More) Smallest(string? after, int room, CancellationToken cancellationToken)
+    public (IReadOnlyList<string> Names, bool More) Smallest(string? after, int room, CancellationToken cancellationToken, string prefix = "")
     {
         var mark = after is null ? [] : Encoding.UTF8.GetBytes(after);
+        var start = Encoding.UTF8.GetBytes(prefix);
         var chosen = new PriorityQueue<byte[], byte[]>(Comparer<byte[]>.Create((a, b) => b.AsSpan().SequenceCompareTo(a)));
         var more = false;
         using var names = new NameBuffer();
@@ -61,6 +63,11 @@ internal sealed class OpenedDirectory(HeldDirectory held, ProjectPath path, Fold
             {
                 var name = names[i];
                 var full = chosen.Count == room;
+                if (!name.StartsWith(start))
+                {
+                    continue;
+                }
+
                 if (name.SequenceCompareTo(mark) <= 0 || (full && name.SequenceCompareTo(chosen.Peek()) >= 0))
                 {
                     more |= full && name.SequenceCompareTo(mark) > 0;

@@ -36,10 +36,11 @@ internal sealed partial class ProjectFolder
     /// <param name="directory">The directory; what is in its directories is not listed.</param>
     /// <param name="max">How many entries at most.</param>
     /// <param name="cut">True when there is more than the answer holds.</param>
+    /// <param name="prefix">Only entries whose name begins so.</param>
     /// <exception cref="ProblemException">There is no such directory.</exception>
-    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut)
+    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut, string prefix = "")
     {
-        var page = PageByName(directory, null, max, CancellationToken.None);
+        var page = PageByName(directory, null, max, CancellationToken.None, prefix);
         cut = page.Next is not null;
         return page.Entries;
     }
@@ -52,13 +53,13 @@ internal sealed partial class ProjectFolder
     /// Names alone choose what may be on the page, and only those are looked at. Some turn out to be nothing that may be seen (a second name of a
     /// file, a mount): then more names are chosen, each time eight times as many, so that a directory full of them costs a few readings.
     /// </summary>
-    private EntryPage PageByName(ProjectPath directory, string? after, int limit, CancellationToken cancellationToken)
+    private EntryPage PageByName(ProjectPath directory, string? after, int limit, CancellationToken cancellationToken, string prefix = "")
     {
         var entries = new List<FileEntry>(Math.Min(limit, 1000));
         for (var room = Math.Min(limit, Array.MaxLength / 16) + 16; ; room = Math.Min(room, Array.MaxLength / 8) * 8)
         {
             using var opened = OpenDirectory(directory);
-            var (names, more) = opened.Smallest(after, room, cancellationToken);
+            var (names, more) = opened.Smallest(after, room, cancellationToken, prefix);
             foreach (var name in names)
             {
                 if (opened.Describe(name) is { } entry)

@@ -77,7 +77,8 @@ public sealed class PatternTests
     [InlineData(@"\x41bc", null)]
     [InlineData("(?i)abc", null)]
     [InlineData("[a-z]+", null)]
-    [InlineData("a{[}]b", null)]
+    [InlineData("a{[}]b", "b")]
+    [InlineData("a{[}]*", null)]
     public void The_literal_of_an_expression_is_what_every_match_has(string pattern, string? literal)
     {
         var found = RequiredLiteral.Of(pattern, ignoreCase: false);
@@ -109,7 +110,7 @@ public sealed class PatternTests
             for (var j = 0; j < 6 && query.Literal is not null; j++)
             {
                 var text = string.Concat(Enumerable.Range(0, random.Next(1, 9)).Select(_ => "abkABK\u212Aéé.]{}2 😀x"[random.Next(17)]));
-                if (text.IsNormalized() && query.Regex.IsMatch(text) && !text.Any(char.IsSurrogate))
+                if (!text.Any(char.IsSurrogate) && query.Regex.IsMatch(text))
                 {
                     tried++;
                     Assert.True(query.Literal.IndexIn(Encoding.UTF8.GetBytes(text)) >= 0, $"{pattern} ({ignoreCase}) matches '{text}'");

@@ -20,6 +20,8 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
             .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12]).Select(number => $"DH-{number:00}"),
+            .. ((int[])[2, 3, 4, 5, 10, 11]).Select(number => $"IV-{number:00}"),
+            "SE-06", "RL-06",
         ];
 
         Assert.Equal(required, Rows.Select(row => row.Id));
@@ -33,6 +35,7 @@ public sealed partial class SecurityTests
             "A03", "A06", "A07", "A10", "A11", "A13", "A14", "A16", "A17", "A20", "A21", "A22", "A23", "A32",
             "B01", "B04", "B09", "B11", "B14", "B16", "B17", "B18", "B19",
             "E02", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E14", "E18", "E19",
+            "F01", "F02", "F04", "F06", "F07", "F08", "F10", "F11", "F12", "F20", "G13",
         ];
         var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())

@@ -49,6 +49,7 @@ try
         .With<MemberTools>()
         .With<WorkspaceTools>()
         .With<ReadingTools>()
+        .With<SearchTools>()
         .With<WritingTools>()
         .With<PeopleTools>()
         .WithResourcesOf<ProjectResources>()

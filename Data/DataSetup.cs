@@ -33,6 +33,7 @@ internal static class DataSetup
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
         services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<IRevocations, Revocations>();
+        services.AddSingleton<WalkSlots>().AddSingleton<Searches>();
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
         services.AddSingleton<IQuestions, Questions>();
         services.AddHttpClient<Graph>(client =>

@@ -2,12 +2,6 @@ using System.Text;
 
 namespace McpFilesServer.Data;
 
-/// <summary>What one directory holds.</summary>
-/// <param name="Path">The directory, relative to the project.</param>
-/// <param name="Entries">Its files and directories.</param>
-/// <param name="Truncated">Whether there are more than are listed.</param>
-internal sealed record DirectoryListing(string Path, IReadOnlyList<FileEntry> Entries, bool Truncated);
-
 /// <summary>Text of a file, and what of the file it is.</summary>
 internal sealed record TextPart(string Text, TextGiven Given);
 
@@ -15,48 +9,93 @@ internal sealed record TextPart(string Text, TextGiven Given);
 /// <param name="Path">The file, relative to the project.</param>
 /// <param name="Etag">The version that was read.</param>
 /// <param name="Size">The file's size in bytes.</param>
-/// <param name="FirstLine">The first line that was given; the file's first is 1.</param>
-/// <param name="LastLine">The last line that was given; one less than the first when there was none.</param>
-/// <param name="Cut">Whether the text was cut before the end of what was asked for.</param>
-internal sealed record TextGiven(string Path, string Etag, long Size, int FirstLine, int LastLine, bool Cut);
+/// <param name="Lines">How many lines were given.</param>
+/// <param name="Encoding">How the file keeps its text: utf-8, utf-8-bom, utf-16le or utf-16be.</param>
+/// <param name="Cut">Whether the text was cut before the end (for a tail: after the beginning) of what was asked for.</param>
+internal sealed record TextGiven(string Path, string Etag, long Size, int Lines, string Encoding, bool Cut)
+{
+    /// <summary>How the lines that were given end: lf, crlf or mixed; left out when there is only one.</summary>
+    public string? LineEnding { get; init; }
+
+    /// <summary>The first line that was given; the file's first is 1. Left out for a tail, before which nobody counted.</summary>
+    public int? FirstLine { get; init; }
+
+    /// <summary>The last line that was given; one less than the first when there was none.</summary>
+    public int? LastLine { get; init; }
+
+    /// <summary>How many invisible characters stand as a visible sign in the text, if any: see <see cref="VisibleText"/>.</summary>
+    public int? ReplacedCharacters { get; init; }
+}
 
 /// <summary>Reads and writes what is in a project's folder. Who may do so has been decided before.</summary>
-internal sealed class Files(FilesOptions options)
+internal sealed partial class Files(FilesOptions options)
 {
-    /// <summary>More entries than this are never read from one directory.</summary>
-    private const int MaxScanned = 100_000;
-
-    public static DirectoryListing List(Place place, string path, string sort, int limit)
-    {
-        var directory = place.Path(path);
-        var found = place.Folder.List(directory, MaxScanned, out var cut);
-        var sorted = sort switch
-        {
-            "size" => found.OrderByDescending(entry => entry.Size ?? -1).ThenBy(entry => entry.Path, StringComparer.Ordinal),
-            "modified" => found.OrderByDescending(entry => entry.Modified).ThenBy(entry => entry.Path, StringComparer.Ordinal),
-            _ => found.OrderBy(entry => entry.Path, StringComparer.Ordinal),
-        };
-        return new DirectoryListing(directory.Shown, [.. sorted.Take(limit)], cut || found.Count > limit);
-    }
-
     /// <summary>Reads text, all of it or a range of lines, never more than <see cref="FilesOptions.MaxTextBytes"/>.</summary>
     /// <exception cref="ProblemException">There is no such file, it is not text, or it is too large to be given whole.</exception>
-    public async Task<TextPart> ReadTextAsync(Place place, string path, LineRange range, CancellationToken cancellationToken)
+    public TextPart ReadText(Place place, string path, LineRange range, CancellationToken cancellationToken)
     {
         using var file = place.Folder.OpenRead(place.Path(path));
         if (range.IsWhole && file.Entry.Size > options.MaxTextBytes)
         {
             throw new ProblemException(
-                $"'{file.Entry.Path}' has {file.Entry.Size} bytes, and one call gives at most {options.MaxTextBytes}. Read a part of it with head, tail, or start_line and end_line.");
+                $"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and one call gives at most {options.MaxTextBytes}. Read a part of it with head, tail, or start_line and end_line.");
         }
 
+        return ReadText(file, place.Path(path), range, options.MaxTextBytes, cancellationToken);
+    }
+
+    /// <summary>Reads several text files whole, as far as they are text and fit into <see cref="FilesOptions.MaxTextBytes"/> together.</summary>
+    /// <returns>For each path its text, or the sentence that says why there is none.</returns>
+    public IReadOnlyList<(string Path, TextPart? Part, string? Problem)> ReadTexts(Place place, IReadOnlyList<string> paths, CancellationToken cancellationToken)
+    {
+        var (left, parts) = ((long)options.MaxTextBytes, new List<(string, TextPart?, string?)>(paths.Count));
+        foreach (var path in paths)
+        {
+            try
+            {
+                var part = ReadWhole(place, place.Path(path), left, cancellationToken);
+                left -= part.Given.Size;
+                parts.Add((part.Given.Path, part, null));
+            }
+            catch (ProblemException e)
+            {
+                parts.Add((path, null, e.Message));
+            }
+        }
+
+        return parts;
+    }
+
+    private static TextPart ReadWhole(Place place, ProjectPath path, long maxBytes, CancellationToken cancellationToken)
+    {
+        using var file = place.Folder.OpenRead(path);
+        return file.Entry.Size <= maxBytes
+            ? ReadText(file, path, LineRange.Of(null, null, null, null), (int)maxBytes, cancellationToken)
+            : throw new ProblemException($"{DiskFaults.Quote(path)} has {file.Entry.Size} bytes, and there is room for {maxBytes} more in this answer. Read it in a call of its own.");
+    }
+
+    /// <summary>Reads a file as bytes, whole.</summary>
+    /// <exception cref="ProblemException">There is no such file, or it is larger than <see cref="FilesOptions.MaxMediaBytes"/>.</exception>
+    public Media ReadMedia(Place place, string path)
+    {
+        using var file = place.Folder.OpenRead(place.Path(path));
+        return file.Entry.Size <= options.MaxMediaBytes ? Media.Read(file) : throw new ProblemException(
+            $"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and one call gives at most {options.MaxMediaBytes} of a file that is not text.");
+    }
+
+    private static TextPart ReadText(OpenedFile file, ProjectPath path, LineRange range, int maxBytes, CancellationToken cancellationToken)
+    {
         try
         {
-            return await TextLines.ReadAsync(file, range, options.MaxTextBytes, cancellationToken);
+            return TextLines.Read(file, range, maxBytes, cancellationToken);
         }
         catch (DecoderFallbackException)
         {
-            throw new ProblemException($"'{file.Entry.Path}' is not a text file.");
+            throw new ProblemException($"{DiskFaults.Quote(path)} is not a text file in UTF-8 or UTF-16. read_media_file gives it as it is.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw DiskFaults.WhenReading(DiskFaults.From(e), path);
         }
     }
 

@@ -8,8 +8,14 @@ internal sealed class FilesOptions : ISettings
     /// <summary>The folder of the project folders. Default: <c>projects</c> below <c>Storage:Directory</c>. A folder that is named here must exist.</summary>
     public string? Root { get; set; }
 
-    /// <summary>The most text that one call gives or takes, in bytes.</summary>
-    public int MaxTextBytes { get; set; } = 512 * 1024;
+    /// <summary>The most text that one call gives or takes, in bytes of the file. What a call takes is also bounded by <c>Mcp:MaxRequestBytes</c>.</summary>
+    public int MaxTextBytes { get; set; } = 1024 * 1024;
+
+    /// <summary>The largest file that one call gives as it is (an image, a recording, anything that is not text), in bytes.</summary>
+    public int MaxMediaBytes { get; set; } = 4 * 1024 * 1024;
+
+    /// <summary>How long one search may take. What it has found by then is given, and said to be not all.</summary>
+    public TimeSpan MaxSearchTime { get; set; } = TimeSpan.FromSeconds(20);
 
     /// <summary>How many projects a person may own, archived ones included.</summary>
     public int ProjectsPerOwner { get; set; } = 200;
@@ -35,6 +41,16 @@ internal sealed class FilesOptions : ISettings
         if (ProjectsPerOwner < 1)
         {
             yield return "Files:ProjectsPerOwner must be at least 1.";
+        }
+
+        if (MaxMediaBytes is < 1024 or > 64 * 1024 * 1024)
+        {
+            yield return "Files:MaxMediaBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        if (MaxSearchTime < TimeSpan.FromSeconds(1) || MaxSearchTime > TimeSpan.FromMinutes(5))
+        {
+            yield return "Files:MaxSearchTime must be between 00:00:01 and 00:05:00.";
         }
 
         foreach (var problem in Mounts.SelectMany((mount, i) => mount.Problems($"Files:Mounts:{i}", environment)))

@@ -1,4 +1,4 @@
-using System.Text;
+using System.Buffers;
 
 namespace McpFilesServer.Data;
 
@@ -17,79 +17,161 @@ internal sealed record LineRange(int First, int Last, int? Tail)
     }
 }
 
-/// <summary>Takes lines out of a text file, as they stand there, with memory for no more than is given.</summary>
+/// <summary>
+/// Takes lines out of a text file, as they stand there. It reads no more of the file than it must: a head stops at its last line, a tail begins at the
+/// file's end. Where there is more than may be given, whole lines are left out; a single line that is too long is cut.
+/// </summary>
 internal static class TextLines
 {
-    /// <exception cref="DecoderFallbackException">The file is not text.</exception>
-    public static async Task<TextPart> ReadAsync(OpenedFile file, LineRange range, int maxBytes, CancellationToken cancellationToken)
+    private const int Block = 64 * 1024;
+
+    /// <exception cref="System.Text.DecoderFallbackException">The file is not text.</exception>
+    public static TextPart Read(OpenedFile file, LineRange range, int maxBytes, CancellationToken cancellationToken)
     {
-        await using var stream = file.AsStream();
-        if (range.Tail is { } tail)
+        Span<byte> start = stackalloc byte[256];
+        var encoding = TextEncoding.Of(start[..ReadFully(file, start, 0)]);
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(maxBytes, file.Entry.Size!.Value) + Block + 4);
+        try
         {
-            var total = await CountAsync(stream, cancellationToken);
-            range = range with { First = Math.Max(1, total - tail + 1) };
-            stream.Position = 0;
+            var lines = new Lines(file, encoding, buffer, maxBytes, cancellationToken);
+            return range.Tail is { } tail ? lines.Tail(tail) : lines.From(range.First, range.Last);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static int ReadFully(OpenedFile file, Span<byte> buffer, long offset)
+    {
+        // What is appended while it is read is not of the version that was opened.
+        buffer = buffer[..(int)Math.Clamp(file.Entry.Size!.Value - offset, 0, buffer.Length)];
+        var filled = 0;
+        int read;
+        while (filled < buffer.Length && (read = RandomAccess.Read(file.Handle, buffer[filled..], offset + filled)) > 0)
+        {
+            filled += read;
         }
 
-        var text = new StringBuilder();
-        var (line, bytes, cut, endsLine) = (1, 0, false, true);
-        await foreach (var chunk in ChunksAsync(stream, cancellationToken))
+        return filled;
+    }
+
+    private sealed class Lines(OpenedFile file, TextEncoding encoding, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
+    {
+        private readonly int _unit = encoding.Unit;
+
+        public TextPart From(int first, int last)
         {
-            for (var start = 0; start < chunk.Length && line <= range.Last && !cut;)
+            var (offset, line) = ((long)encoding.Mark, 1);
+            while (line < first && Skip(ref offset, first - line) is var skipped and > 0)
             {
-                var newLine = chunk.Span[start..].IndexOf('\n');
-                var end = newLine < 0 ? chunk.Length : start + newLine + 1;
-                if (line >= range.First)
+                line += skipped;
+            }
+
+            if (line < first)
+            {
+                return Give(0, 0, first, cut: false);
+            }
+
+            var missing = last == int.MaxValue ? int.MaxValue : last - first + 1;
+            var (filled, end, read) = (0, 0, 1);
+            while (missing > 0 && filled <= maxBytes && read > 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                read = ReadFully(file, buffer.AsSpan(filled, Math.Min(Block, maxBytes + 4 - filled)), offset + filled);
+                filled += read;
+                while (last < int.MaxValue && missing > 0 && encoding.NextLine(buffer.AsSpan(end, (filled - end) & -_unit)) is var at and >= 0)
                 {
-                    var piece = chunk[start..end];
-                    bytes += Encoding.UTF8.GetByteCount(piece.Span);
-                    cut = bytes > maxBytes;
-                    text.Append(cut ? default : piece);
+                    end += at + _unit;
+                    missing--;
+                }
+            }
+
+            return missing == 0 ? Give(0, end, first, cut: false) : filled <= maxBytes ? Give(0, filled, first, cut: false) : CutEnd(first, filled);
+        }
+
+        /// <summary>Blocks from the end backwards, until one has the beginning of the first line that is wanted.</summary>
+        public TextPart Tail(int count)
+        {
+            var size = file.Entry.Size!.Value;
+            var from = Math.Max(size - maxBytes, encoding.Mark);
+            from += (size - from) % _unit;
+            var length = (int)(size - from);
+            var (start, begin) = (length, -1);
+            while (start > 0 && begin < 0)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var end = start;
+                start = Math.Max(0, start - Block);
+                if (ReadFully(file, buffer.AsSpan(start, end - start), from + start) < end - start)
+                {
+                    throw new ProblemException("The file was changed while it was read. Read it again.");
                 }
 
-                endsLine = newLine >= 0;
-                line += endsLine ? 1 : 0;
-                start = end;
+                // The line feed at the very end closes the last line and begins none.
+                end -= end == length && encoding.LastLine(buffer.AsSpan(start, end - start)) == end - start - _unit ? _unit : 0;
+                while (begin < 0 && encoding.LastLine(buffer.AsSpan(start, end - start)) is var at and >= 0)
+                {
+                    end = start + at;
+                    begin = --count == 0 ? end + _unit : -1;
+                }
             }
 
-            if (line > range.Last || cut)
+            return begin >= 0 ? Give(begin, length, null, cut: false) : from == encoding.Mark ? Give(0, length, null, cut: false) : CutStart(length);
+        }
+
+        /// <summary>More was asked for than may be given: the whole lines that fit, or what fits of a single one.</summary>
+        private TextPart CutEnd(int first, int filled)
+        {
+            var most = buffer.AsSpan(0, Math.Min(filled, maxBytes) & -_unit);
+            var whole = encoding.LastLine(most) + _unit;
+            return Give(0, whole >= _unit ? whole : encoding.WholeCharacters(most), first, cut: true);
+        }
+
+        private TextPart CutStart(int length)
+        {
+            var most = buffer.AsSpan(0, length);
+            var whole = encoding.NextLine(most) + _unit;
+            return Give(whole >= _unit && whole < length ? whole : encoding.CutCharacter(most), length, null, cut: true);
+        }
+
+        /// <summary>Goes on by at most so many lines, and says how many; 0 when there are no more.</summary>
+        private int Skip(ref long offset, int lines)
+        {
+            while (true)
             {
-                break;
+                cancellationToken.ThrowIfCancellationRequested();
+                var read = ReadFully(file, buffer.AsSpan(0, Block), offset) & -_unit;
+                var (at, skipped) = (0, 0);
+                while (skipped < lines && encoding.NextLine(buffer.AsSpan(at, read - at)) is var next and >= 0)
+                {
+                    at += next + _unit;
+                    skipped++;
+                }
+
+                // A block without a line feed is inside of a line.
+                offset += skipped > 0 ? at : read;
+                if (skipped > 0 || read == 0)
+                {
+                    return skipped;
+                }
             }
         }
 
-        var last = endsLine ? line - 1 : line;
-        return new TextPart(text.ToString(), new TextGiven(file.Entry.Path, file.Entry.Etag!, file.Entry.Size!.Value, range.First, Math.Max(last, range.First - 1), cut));
-    }
-
-    private static async Task<int> CountAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        var (lines, endsLine) = (0, true);
-        await foreach (var chunk in ChunksAsync(stream, cancellationToken))
+        private TextPart Give(int start, int end, int? first, bool cut)
         {
-            lines += chunk.Span.Count('\n');
-            endsLine = chunk.Span[^1] == '\n';
-        }
-
-        return endsLine ? lines : lines + 1;
-    }
-
-    /// <summary>The file as text: UTF-8, or UTF-16 when a byte order mark says so. A NUL or a broken sequence means that it is none.</summary>
-    private static async IAsyncEnumerable<ReadOnlyMemory<char>> ChunksAsync(
-        Stream stream, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var utf8 = new UTF8Encoding(false, throwOnInvalidBytes: true);
-        using var reader = new StreamReader(stream, utf8, detectEncodingFromByteOrderMarks: true, bufferSize: 32 * 1024, leaveOpen: true);
-        var buffer = new char[32 * 1024];
-        int read;
-        while ((read = await reader.ReadAsync(buffer, cancellationToken)) > 0)
-        {
-            if (buffer.AsSpan(0, read).Contains('\0'))
+            var raw = encoding.Decode(buffer.AsSpan(start, end - start));
+            var feeds = raw.AsSpan().Count('\n');
+            var windows = feeds == 0 ? 0 : raw.AsSpan().Count("\r\n");
+            var lines = feeds + (raw.Length > 0 && raw[^1] != '\n' ? 1 : 0);
+            var text = VisibleText.Of(raw, out var replaced);
+            return new TextPart(text, new TextGiven(file.Entry.Path, file.Entry.Etag!, file.Entry.Size!.Value, lines, encoding.Name, cut)
             {
-                throw new DecoderFallbackException();
-            }
-
-            yield return buffer.AsMemory(0, read);
+                LineEnding = feeds == 0 ? null : windows == 0 ? "lf" : windows == feeds ? "crlf" : "mixed",
+                FirstLine = first,
+                LastLine = first + lines - 1,
+                ReplacedCharacters = replaced > 0 ? replaced : null,
+            });
         }
     }
 }

@@ -24,7 +24,7 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>();
+        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>();
         builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>
@@ -43,7 +43,11 @@ internal static class ToolsSetup
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)
             .WithRequestFilters(filters => filters
                 .AddReadResourceFilter(ProjectResources.PlainErrors)
+                .AddReadResourceFilter(Untrusted.All)
                 .AddGetPromptFilter(ProjectPrompts.PlainErrors)
+                .AddGetPromptFilter(Untrusted.All)
+                .AddCompleteFilter(Untrusted.All)
+                .AddCallToolFilter(Untrusted.Tools)
                 .AddCallToolFilter(PlainErrors)
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments)

@@ -4,11 +4,15 @@ using McpFilesServer.Bench;
 return args switch
 {
     ["revocation", ..] => await RevocationScenario.RunAsync(args),
+    ["search", ..] => await SearchScenario.RunAsync(args),
+    ["listing", ..] => await ListingScenario.RunAsync(args),
     _ => Usage(),
 };
 
 static int Usage()
 {
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- revocation [ENTRIES]     a call with ENTRIES live revocations (1000000) against one with ten");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- search [FILES]          search_text over FILES small files (100000) against ripgrep");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- listing [FILES]         the first page of a folder of FILES (100000) against a naive listing");
     return 1;
 }

@@ -38,5 +38,19 @@ internal sealed record FolderRules
         || (Hidden.Count > 0 && Hidden.Any(hidden => $"{path.Text}/".StartsWith($"{hidden}/", StringComparison.OrdinalIgnoreCase)));
 
     /// <summary>Whether one name is on the list.</summary>
-    public bool Ignores(string name) => Ignore.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, name));
+    public bool Ignores(string name) => Ignores(name.AsSpan());
+
+    /// <summary>Whether one name is on the list.</summary>
+    public bool Ignores(ReadOnlySpan<char> name)
+    {
+        foreach (var pattern in Ignore)
+        {
+            if (FileSystemName.MatchesSimpleExpression(pattern, name))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }

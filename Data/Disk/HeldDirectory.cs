@@ -36,6 +36,15 @@ internal abstract class HeldDirectory : IDisposable
     /// <summary>At most so many of the names in this directory, in no order, whatever they stand for. To be asked once.</summary>
     public abstract DiskFault ReadNames(int max, out List<string> names);
 
+    /// <summary>Opens the directory that has this name in this one.</summary>
+    public abstract DiskFault OpenDirectory(string name, out HeldDirectory? held);
+
+    /// <summary>The next names of this directory, in no order, whatever they stand for; none when there are no more. To be asked until then, by one at a time.</summary>
+    public abstract DiskFault ReadSome(NameBuffer names);
+
+    /// <summary>Reads at a place in an opened file. The answer is how many bytes; 0 at its end, less when it cannot be read.</summary>
+    public abstract int Read(SafeFileHandle handle, Span<byte> buffer, long offset);
+
     /// <summary>Gives a file of this directory another name, in one step that is seen whole or not at all.</summary>
     /// <param name="from">Its name here.</param>
     /// <param name="target">Where it goes; may be this directory.</param>

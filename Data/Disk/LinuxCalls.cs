@@ -68,6 +68,15 @@ internal static unsafe partial class LinuxCalls
         }
     }
 
+    /// <summary>Reads at a place in a file, without the questions that .NET asks about a handle before its first read.</summary>
+    public static int Read(SafeFileHandle handle, Span<byte> buffer, long offset)
+    {
+        fixed (byte* start = buffer)
+        {
+            return (int)Read(handle, start, (nuint)buffer.Length, offset);
+        }
+    }
+
     [LibraryImport("libc", EntryPoint = "openat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     [DefaultDllImportSearchPaths(Where)]
     public static partial int Open(int directory, string path, int flags, uint mode);
@@ -103,6 +112,11 @@ internal static unsafe partial class LinuxCalls
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     [DefaultDllImportSearchPaths(Where)]
     private static partial nint GetDirectoryEntries(nint number, SafeFileHandle directory, byte* buffer, nuint size);
+
+    // Only for 64-bit systems, where off_t has one size; the others are not served.
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    [DefaultDllImportSearchPaths(Where)]
+    private static partial nint Read(SafeFileHandle handle, byte* buffer, nuint size, long offset);
 
     /// <summary>struct open_how.</summary>
     [StructLayout(LayoutKind.Sequential)]

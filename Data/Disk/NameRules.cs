@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
@@ -17,6 +18,9 @@ internal static class NameRules
     private const int MaxNameBytes = 255;
 
     private const string Invisible = "A path has no control characters, invisible characters or characters that change the direction of text.";
+
+    private static readonly SearchValues<byte> PlainBytes =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+=@()[]{}~,"u8);
 
     private static readonly HashSet<string> Devices = new(
         [
@@ -61,6 +65,9 @@ internal static class NameRules
         return null;
     }
 
+    /// <summary>Whether a text can have a composed form: it has no half of a surrogate pair.</summary>
+    public static bool CanBeComposed(string text) => text.EnumerateRunes().All(rune => rune != Rune.ReplacementChar);
+
     /// <summary>Unicode's composed form, so that a name has one spelling. Only for text without lone surrogates.</summary>
     public static string Compose(string text) => text.Normalize(NormalizationForm.FormC);
 
@@ -78,6 +85,17 @@ internal static class NameRules
         _ when Encoding.UTF8.GetByteCount(name) > MaxNameBytes => $"A name has at most {MaxNameBytes} bytes.",
         _ => null,
     };
+
+    /// <summary>
+    /// Whether a name, as the disk has it, surely keeps all rules: for a quick yes to nearly all names of a large directory. The others are asked one by one.
+    /// </summary>
+    public static bool IsPlain(ReadOnlySpan<byte> name)
+    {
+        // Devices without a "$" have bases of three and four letters; the server's own names begin with a dot.
+        var dot = name.IndexOf((byte)'.');
+        return name.Length is > 0 and <= MaxNameBytes && name.IndexOfAnyExcept(PlainBytes) < 0 && name[0] != '.' && name[^1] != '.'
+            && (dot < 0 ? name.Length : dot) is not (3 or 4);
+    }
 
     // Format characters are the zero-width and bidirectional ones. Beyond them: plane 14 (tags and variation selectors, with which text is
     // smuggled past a reader), letters that are drawn as nothing, and noncharacters.

@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace McpFilesServer.Data;
@@ -12,6 +13,7 @@ internal sealed class PortableDirectory : HeldDirectory
 {
     private readonly SafeFileHandle _handle;
     private readonly string _path;
+    private IEnumerator<string>? _rest;
 
     private PortableDirectory(SafeFileHandle handle, string path, FileState state)
     {
@@ -73,6 +75,36 @@ internal sealed class PortableDirectory : HeldDirectory
         return Try(() => found.AddRange(Directory.EnumerateFileSystemEntries(_path).Take(max).Select(entry => Path.GetFileName(entry))));
     }
 
+    public override DiskFault OpenDirectory(string name, out HeldDirectory? held) =>
+        Hold(OpenAt(At(name), State.Volume, out var handle, out var state, out var real), handle, real, state, out held);
+
+    public override DiskFault ReadSome(NameBuffer names) => Try(() =>
+    {
+        names.Clear();
+        _rest ??= Directory.EnumerateFileSystemEntries(_path).GetEnumerator();
+        names.IsFull = false;
+
+        // A name has at most 255 characters here, of at most three bytes each.
+        for (var start = 0; !names.IsFull && _rest.MoveNext(); names.IsFull = names.Room.Length - start < 1024)
+        {
+            var length = Encoding.UTF8.GetBytes(Path.GetFileName(_rest.Current.AsSpan()), names.Room[start..]);
+            names.Add(start, length, null);
+            start += length;
+        }
+    });
+
+    public override int Read(SafeFileHandle handle, Span<byte> buffer, long offset)
+    {
+        try
+        {
+            return RandomAccess.Read(handle, buffer, offset);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return -1;
+        }
+    }
+
     public override DiskFault Rename(string from, HeldDirectory target, string to, bool replace) =>
         Try(() => File.Move(At(from), ((PortableDirectory)target).At(to), replace));
 
@@ -81,7 +113,11 @@ internal sealed class PortableDirectory : HeldDirectory
     // Neither system offers to flush a directory.
     public override DiskFault Flush() => DiskFault.None;
 
-    protected override void Dispose(bool disposing) => _handle.Dispose();
+    protected override void Dispose(bool disposing)
+    {
+        _rest?.Dispose();
+        _handle.Dispose();
+    }
 
     private static string Resolve(string directory) => directory.Split('/').Aggregate("/", (real, name) =>
         Directory.ResolveLinkTarget(Path.Join(real, name), returnFinalTarget: true)?.FullName ?? Path.Join(real, name));

@@ -9,7 +9,7 @@ namespace McpFilesServer.Data;
 /// <param name="rules">What may be done in it, and what of it can be seen.</param>
 internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rules)
 {
-    // A directory with more names than this is listed in part.
+    // A directory with more names than this is swept in part.
     private const int MaxNames = 100_000;
 
     /// <summary>What is at a path.</summary>
@@ -27,44 +27,6 @@ internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rul
         return fault == DiskFault.None && IsVisible(state)
             ? FileEntry.From(path, state)
             : throw DiskFaults.WhenReading(fault == DiskFault.None ? DiskFault.Missing : fault, path);
-    }
-
-    /// <summary>What is in a directory, sorted by name (ordinal).</summary>
-    /// <param name="directory">The directory; what is in its directories is not listed.</param>
-    /// <param name="max">How many entries at most.</param>
-    /// <param name="cut">True when there is more than the answer holds.</param>
-    /// <param name="prefix">Only entries whose name begins so.</param>
-    /// <exception cref="ProblemException">There is no such directory.</exception>
-    public IReadOnlyList<FileEntry> List(ProjectPath directory, int max, out bool cut, string prefix = "")
-    {
-        using var held = Hold(directory);
-        var fault = held.ReadNames(MaxNames + 1, out var names);
-        if (fault != DiskFault.None)
-        {
-            throw DiskFaults.WhenReading(fault, directory);
-        }
-
-        cut = names.Count > MaxNames;
-        names.RemoveAll(name => !name.StartsWith(prefix, StringComparison.Ordinal));
-        names.Sort(string.CompareOrdinal);
-        var entries = new List<FileEntry>(Math.Min(max, names.Count));
-        foreach (var name in names)
-        {
-            if (directory.Child(name) is not { } path || rules.Hides(path) || held.Inspect(name, out var state) != DiskFault.None || !IsVisible(state))
-            {
-                continue;
-            }
-
-            if (entries.Count == max)
-            {
-                cut = true;
-                break;
-            }
-
-            entries.Add(FileEntry.From(path, state));
-        }
-
-        return entries;
     }
 
     /// <summary>Opens a file for reading; its entry is of the file that was opened, whatever happens to the name afterwards.</summary>
@@ -96,9 +58,7 @@ internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rul
 
     private static ProblemException NoDirectory(ProjectPath path) => new($"There is no directory at {DiskFaults.Quote(path)}.");
 
-    // A file with a second name elsewhere may be somebody else's; a directory always has several links.
-    private bool IsVisible(FileState state) =>
-        state.Kind == FileKind.Directory || (state.Kind == FileKind.File && (state.Links <= 1 || rules.HardLinks != HardLinks.Hidden));
+    private bool IsVisible(FileState state) => OpenedDirectory.IsVisible(state, rules);
 
     private HeldDirectory HoldParent(ProjectPath path)
     {

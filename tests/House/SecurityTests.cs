@@ -19,13 +19,15 @@ public sealed partial class SecurityTests
         [
             .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
             .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
-            "SE-07", "IV-12",
+            "IV-12",
             .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12]).Select(number => $"DH-{number:00}"),
             .. Enumerable.Range(1, 7).Select(number => $"LR-{number:00}"), "SE-07",
             .. Enumerable.Range(1, 11).Concat([13, 15, 16, 18, 19]).Select(number => $"AS-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 7]).Select(number => $"RL-{number:00}"),
             "SE-01", "SE-03", "SE-05",
             .. Enumerable.Range(1, 7).Select(number => $"HI-{number:00}"),
+            .. ((int[])[2, 3, 4, 5, 10, 11]).Select(number => $"IV-{number:00}"),
+            "SE-06", "RL-06",
         ];
 
         Assert.Equal(required.Order(StringComparer.Ordinal), Rows.Select(row => row.Id).Order(StringComparer.Ordinal));
@@ -43,6 +45,7 @@ public sealed partial class SecurityTests
             "H08",
             "I01", "I03", "I04", "I06", "I07", "I08", "I10", "I13", "I16", "I17",
             "H03",
+            "F01", "F02", "F04", "F06", "F07", "F08", "F10", "F11", "F12", "F20", "G13",
         ];
         var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())

@@ -43,6 +43,7 @@ try
         .With<ProjectTools>()
         .With<ReadingTools>()
         .With<WritingTools>()
+        .With<TrashTools>()
         .With<PeopleTools>();
 
     await using var app = builder.Build();

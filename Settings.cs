@@ -81,7 +81,7 @@ internal static class SettingsSetup
             return $"unknown setting {quoted[^2]}. Correct its name, or remove it.";
         }
 
-        var form = quoted.Contains("System.Int32") ? "a whole number" : quoted.Contains("System.Boolean") ? "true or false" : "a value of another form";
+        var form = quoted.Contains("System.Int32") || quoted.Contains("System.Int64") ? "a whole number" : quoted.Contains("System.Boolean") ? "true or false" : "a value of another form";
         form = e.Message.Contains("TimeSpan", StringComparison.Ordinal) ? "a time as hh:mm:ss" : form;
         return $"{quoted.FirstOrDefault(part => part.Contains(':', StringComparison.Ordinal)) ?? "a setting"} must be {form}. Correct it.";
     }

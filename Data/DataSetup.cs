@@ -25,11 +25,12 @@ internal static class DataSetup
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, "server.db"), "Schema")));
         services.AddSingleton<IAudit>(provider =>
             new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, mounts, provider.GetRequiredService<TimeProvider>())));
+        services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
         services.AddSingleton<Projects>().AddSingleton<Places>().AddSingleton<Files>();
-        services.AddHostedService<Welcome>().AddHostedService<Mounts>();
+        services.AddSingleton<TrashTable>().AddSingleton<Quotas>().AddSingleton<Trash>().AddSingleton<Changes>();
+        services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService<TrashKeeper>();
         services.AddHttpClient<Graph>(client =>
             {
                 client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");

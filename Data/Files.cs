@@ -20,7 +20,7 @@ internal sealed record TextPart(string Text, TextGiven Given);
 /// <param name="Cut">Whether the text was cut before the end of what was asked for.</param>
 internal sealed record TextGiven(string Path, string Etag, long Size, int FirstLine, int LastLine, bool Cut);
 
-/// <summary>Reads and writes what is in a project's folder. Who may do so has been decided before.</summary>
+/// <summary>Reads what is in a project's folder. Who may do so has been decided before.</summary>
 internal sealed class Files(FilesOptions options)
 {
     /// <summary>More entries than this are never read from one directory.</summary>
@@ -58,28 +58,5 @@ internal sealed class Files(FilesOptions options)
         {
             throw new ProblemException($"'{file.Entry.Path}' is not a text file.");
         }
-    }
-
-    /// <summary>Creates a file, or replaces the version of it that has the given etag.</summary>
-    /// <exception cref="ProblemException">The file exists, has changed, or the text is too large.</exception>
-    public FileEntry Write(Place place, string path, string content, string? ifMatch)
-    {
-        byte[] bytes;
-        try
-        {
-            bytes = new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(content);
-        }
-        catch (EncoderFallbackException)
-        {
-            throw new ProblemException("The content is not valid text: it has a half of a surrogate pair.");
-        }
-
-        if (bytes.Length > options.MaxTextBytes)
-        {
-            throw new ProblemException($"The content has {bytes.Length} bytes, and one call takes at most {options.MaxTextBytes}.");
-        }
-
-        var folder = place.Folder;
-        return ifMatch is null ? folder.Create(place.Path(path), bytes) : folder.Replace(place.Path(path), bytes, ifMatch);
     }
 }

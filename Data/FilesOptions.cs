@@ -11,6 +11,15 @@ internal sealed class FilesOptions : ISettings
     /// <summary>The most text that one call gives or takes, in bytes.</summary>
     public int MaxTextBytes { get; set; } = 512 * 1024;
 
+    /// <summary>The largest file that one call copies or makes by appending, in bytes.</summary>
+    public long MaxFileBytes { get; set; } = 100 * 1024 * 1024;
+
+    /// <summary>How much a project may hold.</summary>
+    public QuotaOptions Quota { get; set; } = new();
+
+    /// <summary>How long a project's trash keeps things.</summary>
+    public TrashOptions Trash { get; set; } = new();
+
     /// <summary>Folders that exist already and are served as projects.</summary>
     public IList<MountOptions> Mounts { get; set; } = [];
 
@@ -27,6 +36,21 @@ internal sealed class FilesOptions : ISettings
         if (MaxTextBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Files:MaxTextBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        if (MaxFileBytes < MaxTextBytes)
+        {
+            yield return "Files:MaxFileBytes must be at least Files:MaxTextBytes.";
+        }
+
+        if (Quota.Bytes < 1 || Quota.Files < 1)
+        {
+            yield return "Files:Quota:Bytes and Files:Quota:Files must be at least 1.";
+        }
+
+        if (Trash.Versions < 1 || Trash.Days is < 1 or > 36_500)
+        {
+            yield return "Files:Trash:Versions must be at least 1, and Files:Trash:Days between 1 and 36500.";
         }
 
         foreach (var problem in Mounts.SelectMany((mount, i) => mount.Problems($"Files:Mounts:{i}", environment)))
@@ -48,6 +72,26 @@ internal sealed class FilesOptions : ISettings
             yield return $"Files:Welcome has a member '{wrong.Name}' without a subject, or with a role that is not owner, editor or reader.";
         }
     }
+}
+
+/// <summary>Section <c>Files:Quota</c>: how much a project may hold, its trash included. Of a mounted folder only the trash and what this server adds counts.</summary>
+internal sealed class QuotaOptions
+{
+    /// <summary>Bytes of all files together.</summary>
+    public long Bytes { get; set; } = 1024 * 1024 * 1024;
+
+    /// <summary>Files and directories.</summary>
+    public long Files { get; set; } = 100_000;
+}
+
+/// <summary>Section <c>Files:Trash</c>: when something in the trash is removed for good.</summary>
+internal sealed class TrashOptions
+{
+    /// <summary>How many replaced versions of one path are kept; the oldest go first.</summary>
+    public int Versions { get; set; } = 20;
+
+    /// <summary>After how many days anything in the trash goes.</summary>
+    public int Days { get; set; } = 30;
 }
 
 /// <summary>A member of the seeded project.</summary>

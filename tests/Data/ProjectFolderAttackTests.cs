@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using McpFilesServer.Data;
-using Microsoft.Win32.SafeHandles;
 using Xunit;
 
 namespace McpFilesServer.Tests.Data;
@@ -151,7 +150,7 @@ public sealed class ProjectFolderAttackTests
         scratch.Put("dir/secret.txt", "mine");
         Directory.CreateSymbolicLink(scratch.On("link"), scratch.Outside);
         using var stop = new CancellationTokenSource();
-        var swaps = Task.Run(() => KeepSwapping(scratch, stop.Token), TestContext.Current.CancellationToken);
+        var swaps = Task.Run(() => scratch.KeepSwapping(stop.Token), TestContext.Current.CancellationToken);
 
         var (read, refused) = (0, 0);
         for (var i = 0; i < Scratch.Races || (i < Scratch.Races * 100 && (read == 0 || refused == 0)); i++)
@@ -190,19 +189,5 @@ public sealed class ProjectFolderAttackTests
         {
             return false;
         }
-    }
-
-    private static int KeepSwapping(Scratch scratch, CancellationToken stop)
-    {
-        using var root = new SafeFileHandle(
-            LinuxCalls.Open(LinuxCalls.CurrentDirectory, scratch.Root, LinuxCalls.DirectoryOnly, 0), ownsHandle: true);
-        var swaps = 0;
-        while (!stop.IsCancellationRequested)
-        {
-            Assert.Equal(0, LinuxCalls.Rename(root, "dir", root, "link", LinuxCalls.RenameExchange));
-            swaps++;
-        }
-
-        return swaps;
     }
 }

@@ -95,6 +95,21 @@ internal sealed class Scratch : IDisposable
         Assert.Equal(Foreign, File.ReadAllText(Path.Join(Outside, "secret.txt")));
     }
 
+    /// <summary>Exchanges the directory <c>dir</c> with the link <c>link</c>, over and over.</summary>
+    public int KeepSwapping(CancellationToken stop)
+    {
+        using var root = new SafeFileHandle(
+            LinuxCalls.Open(LinuxCalls.CurrentDirectory, Root, LinuxCalls.DirectoryOnly, 0), ownsHandle: true);
+        var swaps = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            Assert.Equal(0, LinuxCalls.Rename(root, "dir", root, "link", LinuxCalls.RenameExchange));
+            swaps++;
+        }
+
+        return swaps;
+    }
+
     public void HardLink(string target, string name)
     {
         using var root = new SafeFileHandle(LinuxCalls.Open(LinuxCalls.CurrentDirectory, "/", LinuxCalls.PathOnly, 0), true);

@@ -11,6 +11,8 @@ internal sealed class MovedClock : TimeProvider
 
     public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + _ahead;
 
+    public override long GetTimestamp() => base.GetTimestamp() + (long)(_ahead.TotalSeconds * TimestampFrequency);
+
     /// <summary>For <see cref="Server.StartAsync"/>.</summary>
     public void Replace(IServiceCollection services) => services.AddSingleton<TimeProvider>(this);
 }

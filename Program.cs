@@ -51,6 +51,7 @@ try
         .With<ReadingTools>()
         .With<SearchTools>()
         .With<WritingTools>()
+        .With<TrashTools>()
         .With<PeopleTools>()
         .WithResourcesOf<ProjectResources>()
         .WithPromptsOf<ProjectPrompts>();

@@ -29,13 +29,13 @@ internal static class DataSetup
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, DatabaseFile), "Schema")));
         services.AddSingleton<IAudit>(provider =>
             new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(provider => Make(root, () => new ProjectFolders(root, mounts, provider.GetRequiredService<TimeProvider>())));
+        services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
-        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<IRevocations, Revocations>();
-        services.AddSingleton<WalkSlots>().AddSingleton<Searches>();
-        services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
-        services.AddSingleton<IQuestions, Questions>();
+        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>();
+        services.AddSingleton<WalkSlots>().AddSingleton<Searches>().AddSingleton<TrashTable>().AddSingleton<Quotas>().AddSingleton<Trash>().AddSingleton<Changes>();
+        services.AddSingleton<IRevocations, Revocations>().AddSingleton<IQuestions, Questions>();
+        services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService<TrashKeeper>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
         services.AddHttpClient<Graph>(client =>
             {
                 client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");

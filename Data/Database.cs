@@ -7,10 +7,11 @@ using Microsoft.Data.Sqlite;
 namespace McpFilesServer.Data;
 
 /// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, each in a transaction.</summary>
-internal sealed class Database
+internal sealed class Database : IDisposable
 {
     private readonly string _connectionString;
     private readonly string _file;
+    private readonly SemaphoreSlim _turn = new(1, 1);
 
     /// <param name="file">The file; made when it is missing.</param>
     /// <param name="schema">The folder of the scripts below <c>Data</c>.</param>
@@ -52,8 +53,29 @@ internal sealed class Database
         }
     }
 
+    /// <summary>
+    /// Changes the database in one transaction. SQLite has one writer at a time: here they wait for each other in turn, and not by asking again and again.
+    /// </summary>
+    public async Task WriteAsync(Func<SqliteConnection, SqliteTransaction, Task> write, CancellationToken cancellationToken)
+    {
+        await _turn.WaitAsync(cancellationToken);
+        try
+        {
+            await using var connection = await OpenAsync(cancellationToken);
+            await using var transaction = (SqliteTransaction)await connection.BeginTransactionAsync(cancellationToken);
+            await write(connection, transaction);
+            await transaction.CommitAsync(cancellationToken);
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     /// <summary>Times are text in UTC, to the millisecond, so that their order is that of the text.</summary>
     public static string Text(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+
+    public void Dispose() => _turn.Dispose();
 
     private void Migrate(string schema)
     {

@@ -27,7 +27,7 @@ internal sealed record TextGiven(string Path, string Etag, long Size, int Lines,
     public int? ReplacedCharacters { get; init; }
 }
 
-/// <summary>Reads and writes what is in a project's folder. Who may do so has been decided before.</summary>
+/// <summary>Reads what is in a project's folder. Who may do so has been decided before.</summary>
 internal sealed partial class Files(FilesOptions options)
 {
     /// <summary>Reads text, all of it or a range of lines, never more than <see cref="FilesOptions.MaxTextBytes"/>.</summary>
@@ -97,28 +97,5 @@ internal sealed partial class Files(FilesOptions options)
         {
             throw DiskFaults.WhenReading(DiskFaults.From(e), path);
         }
-    }
-
-    /// <summary>Creates a file, or replaces the version of it that has the given etag.</summary>
-    /// <exception cref="ProblemException">The file exists, has changed, or the text is too large.</exception>
-    public FileEntry Write(Place place, string path, string content, string? ifMatch)
-    {
-        byte[] bytes;
-        try
-        {
-            bytes = new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(content);
-        }
-        catch (EncoderFallbackException)
-        {
-            throw new ProblemException("The content is not valid text: it has a half of a surrogate pair.");
-        }
-
-        if (bytes.Length > options.MaxTextBytes)
-        {
-            throw new ProblemException($"The content has {bytes.Length} bytes, and one call takes at most {options.MaxTextBytes}.");
-        }
-
-        var folder = place.Folder;
-        return ifMatch is null ? folder.Create(place.Path(path), bytes) : folder.Replace(place.Path(path), bytes, ifMatch);
     }
 }

@@ -20,6 +20,15 @@ internal sealed class FilesOptions : ISettings
     /// <summary>How many projects a person may own, archived ones included.</summary>
     public int ProjectsPerOwner { get; set; } = 200;
 
+    /// <summary>The largest file that one call copies or makes by appending, in bytes.</summary>
+    public long MaxFileBytes { get; set; } = 100 * 1024 * 1024;
+
+    /// <summary>How much a project may hold.</summary>
+    public QuotaOptions Quota { get; set; } = new();
+
+    /// <summary>How long a project's trash keeps things.</summary>
+    public TrashOptions Trash { get; set; } = new();
+
     /// <summary>Folders that exist already and are served as projects.</summary>
     public IList<MountOptions> Mounts { get; set; } = [];
 
@@ -53,6 +62,21 @@ internal sealed class FilesOptions : ISettings
             yield return "Files:MaxSearchTime must be between 00:00:01 and 00:05:00.";
         }
 
+        if (MaxFileBytes < MaxTextBytes)
+        {
+            yield return "Files:MaxFileBytes must be at least Files:MaxTextBytes.";
+        }
+
+        if (Quota.Bytes < 1 || Quota.Files < 1)
+        {
+            yield return "Files:Quota:Bytes and Files:Quota:Files must be at least 1.";
+        }
+
+        if (Trash.Versions < 1 || Trash.Days is < 1 or > 36_500)
+        {
+            yield return "Files:Trash:Versions must be at least 1, and Files:Trash:Days between 1 and 36500.";
+        }
+
         foreach (var problem in Mounts.SelectMany((mount, i) => mount.Problems($"Files:Mounts:{i}", environment)))
         {
             yield return problem;
@@ -72,6 +96,26 @@ internal sealed class FilesOptions : ISettings
             yield return $"Files:Welcome has a member '{wrong.Name}' without a subject, or with a role that is not owner, editor or reader.";
         }
     }
+}
+
+/// <summary>Section <c>Files:Quota</c>: how much a project may hold, its trash included. Of a mounted folder only the trash and what this server adds counts.</summary>
+internal sealed class QuotaOptions
+{
+    /// <summary>Bytes of all files together.</summary>
+    public long Bytes { get; set; } = 1024 * 1024 * 1024;
+
+    /// <summary>Files and directories.</summary>
+    public long Files { get; set; } = 100_000;
+}
+
+/// <summary>Section <c>Files:Trash</c>: when something in the trash is removed for good.</summary>
+internal sealed class TrashOptions
+{
+    /// <summary>How many replaced versions of one path are kept; the oldest go first.</summary>
+    public int Versions { get; set; } = 20;
+
+    /// <summary>After how many days anything in the trash goes.</summary>
+    public int Days { get; set; } = 30;
 }
 
 /// <summary>A member of the seeded project.</summary>

@@ -4,7 +4,7 @@ namespace McpFilesServer.Data;
 /// A failure whose message is one plain sentence that the caller may read. It names things as the caller named them: never an absolute path,
 /// never the operating system's own text.
 /// </summary>
-public sealed class ProblemException : Exception
+public class ProblemException : Exception
 {
     /// <summary>A failure that has nothing more to say.</summary>
     public ProblemException()
@@ -27,3 +27,6 @@ public sealed class ProblemException : Exception
     {
     }
 }
+
+/// <summary>Somebody else came first: what is there is not what was expected. Doing it again may go well.</summary>
+internal sealed class ConflictException(string sentence) : ProblemException(sentence);

@@ -5,8 +5,7 @@ namespace McpFilesServer.Data;
 /// <summary>Where each project's folder is: below one root, or where it is mounted.</summary>
 /// <param name="root">The folder of the projects' folders.</param>
 /// <param name="mounts">The folders of mounted projects, by slug.</param>
-/// <param name="time">For the sweep at start.</param>
-internal sealed class ProjectFolders(string root, IReadOnlyDictionary<string, ProjectFolder> mounts, TimeProvider time)
+internal sealed class ProjectFolders(string root, IReadOnlyDictionary<string, ProjectFolder> mounts)
 {
     private readonly ConcurrentDictionary<string, ProjectFolder> _folders = new(mounts, StringComparer.Ordinal);
 
@@ -31,17 +30,6 @@ internal sealed class ProjectFolders(string root, IReadOnlyDictionary<string, Pr
         Of(slug).CreateRoot();
     }
 
-    /// <summary>Removes what writes that were cut off by a crash have left.</summary>
-    public void SweepTemporaries()
-    {
-        foreach (var folder in Directory.EnumerateDirectories(root))
-        {
-            Of(Path.GetFileName(folder)).SweepTemporaries(time.GetUtcNow());
-        }
-
-        foreach (var folder in mounts.Values)
-        {
-            folder.SweepTemporaries(time.GetUtcNow());
-        }
-    }
+    /// <summary>All projects that have a folder, by slug.</summary>
+    public IEnumerable<string> Slugs => Directory.EnumerateDirectories(root).Select(folder => Path.GetFileName(folder)).Concat(mounts.Keys);
 }

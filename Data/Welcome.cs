@@ -3,8 +3,8 @@ using McpFilesServer.Auth;
 
 namespace McpFilesServer.Data;
 
-/// <summary>At start: sweeps what a crash left, and makes the project <c>welcome</c> for the people whom <c>Files:Welcome</c> names.</summary>
-internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOptions files, IAudit audit, IConfiguration configuration) : IHostedService
+/// <summary>At start: makes the project <c>welcome</c> for the people whom <c>Files:Welcome</c> names.</summary>
+internal sealed class Welcome(Projects projects, FilesOptions files, IAudit audit, IConfiguration configuration) : IHostedService
 {
     private const string Slug = "welcome";
 
@@ -12,7 +12,6 @@ internal sealed class Welcome(Projects projects, ProjectFolders folders, FilesOp
     {
         // Opened now: a server that could not record anything should not come up.
         _ = audit;
-        folders.SweepTemporaries();
         if (files.Welcome.Count > 0)
         {
             var issuer = configuration["Auth:Issuers:0:Authority"]!;

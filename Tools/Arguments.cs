@@ -42,9 +42,7 @@ internal sealed class Arguments
         var schema = _schemas[call.Name];
         try
         {
-            var error = schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>()))
-                // A misspelled argument is at once unknown and missing: the name that was sent says more.
-                .OrderBy(fault => fault.Kind == ValidationErrorKind.NoAdditionalPropertiesAllowed ? 0 : 1).FirstOrDefault();
+            var error = First(schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())));
             return error is null ? null : Sentence(error, schema);
         }
         catch (Exception e) when (e is InvalidCastException or OverflowException or Newtonsoft.Json.JsonException)
@@ -74,6 +72,14 @@ internal sealed class Arguments
         {
             Close(items);
         }
+    }
+
+    /// <summary>The fault to tell of. Inside a list it is that of the item.</summary>
+    private static ValidationError? First(IEnumerable<ValidationError> faults)
+    {
+        // A misspelled argument is at once unknown and missing: the name that was sent says more.
+        var first = faults.OrderBy(fault => fault.Kind == ValidationErrorKind.NoAdditionalPropertiesAllowed ? 0 : 1).FirstOrDefault();
+        return first is ChildSchemaValidationError { Errors: { Count: > 0 } inner } ? First(inner.Values.First()) ?? first : first;
     }
 
     private static string Sentence(ValidationError error, JsonSchema schema)

@@ -11,17 +11,24 @@ internal enum DiskFault
     Full,
     Busy,
     TooLong,
+
+    /// <summary>It is on another file system, or mounted there: not the project's.</summary>
+    Elsewhere,
+
+    /// <summary>The system or the file system has no such step.</summary>
+    NotOffered,
     Failed,
 }
 
 /// <summary>The two tables between the operating system and the caller: error number to fault, and fault to sentence.</summary>
 internal static class DiskFaults
 {
-    // A link (ELOOP), another file system (EXDEV), a socket or a device without a driver (ENXIO, ENODEV) is not there, as far as callers know.
+    // A link (ELOOP), a socket or a device without a driver (ENXIO, ENODEV) is not there, as far as callers know.
     public static DiskFault FromErrno(int errno) => errno switch
     {
         0 => DiskFault.None,
-        2 or 20 or 40 or 18 or 6 or 19 => DiskFault.Missing, // ENOENT ENOTDIR ELOOP EXDEV ENXIO ENODEV
+        2 or 20 or 40 or 6 or 19 => DiskFault.Missing, // ENOENT ENOTDIR ELOOP ENXIO ENODEV
+        18 => DiskFault.Elsewhere, // EXDEV
         17 or 39 => DiskFault.Exists, // EEXIST ENOTEMPTY
         1 or 13 => DiskFault.Denied, // EPERM EACCES
         30 => DiskFault.ReadOnly, // EROFS
@@ -46,7 +53,7 @@ internal static class DiskFaults
     /// <summary>What a reader is told. What may not be read answers as what is not there.</summary>
     public static ProblemException WhenReading(DiskFault fault, ProjectPath path) => new(fault switch
     {
-        DiskFault.Missing or DiskFault.Denied => $"There is no file or directory at {Quote(path)}.",
+        DiskFault.Missing or DiskFault.Denied or DiskFault.Elsewhere => $"There is no file or directory at {Quote(path)}.",
         DiskFault.Busy => "The server is busy; try again in a moment.",
         DiskFault.TooLong => NameRules.TooLong,
         _ => $"{Quote(path)} could not be read.",
@@ -62,6 +69,7 @@ internal static class DiskFaults
         DiskFault.Full => "The disk is full.",
         DiskFault.Busy => $"{Quote(path)} is in use; try again in a moment.",
         DiskFault.TooLong => NameRules.TooLong,
+        DiskFault.Elsewhere => $"{Quote(path)} is not on the project's own file system.",
         _ => $"{Quote(path)} could not be written.",
     });
 

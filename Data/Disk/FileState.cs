@@ -36,6 +36,12 @@ internal readonly record struct FileTime(long Seconds, uint Nanoseconds)
 internal readonly record struct FileState(
     FileKind Kind, ulong Volume, ulong Id, uint Links, long Size, UnixFileMode Mode, FileTime Modified, FileTime Changed)
 {
+    /// <summary>The number of the user who owns it; zero where the system has none.</summary>
+    public uint Owner { get; init; }
+
+    /// <summary>The number of its group.</summary>
+    public uint Group { get; init; }
+
     /// <summary>Sixteen characters that differ when the file is another one or has changed.</summary>
     public string Etag
     {

@@ -32,10 +32,17 @@ internal sealed record FolderRules
     /// <summary>True to do on Linux without openat2, as on an old kernel.</summary>
     public bool WithoutOpenAt2 { get; init; }
 
+    /// <summary>True to do without exchanging two files in one step, as on a file system that does not offer it.</summary>
+    public bool WithoutExchange { get; init; }
+
     /// <summary>Whether a path, or a directory that it goes through, does not exist as far as callers know.</summary>
     public bool Hides(ProjectPath path) =>
         (Ignore.Count > 0 && path.Components.Any(Ignores))
         || (Hidden.Count > 0 && Hidden.Any(hidden => $"{path.Text}/".StartsWith($"{hidden}/", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>Whether something hidden lies in a directory, however deep: what is moved with the directory would be moved, too.</summary>
+    public bool HidesSomethingIn(ProjectPath directory) =>
+        Hidden.Any(hidden => directory.IsRoot || $"{hidden}/".StartsWith($"{directory.Text}/", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Whether one name is on the list.</summary>
     public bool Ignores(string name) => Ignores(name.AsSpan());

@@ -23,11 +23,20 @@ internal abstract class HeldDirectory : IDisposable
     /// <summary>Opens a directory below this one.</summary>
     public abstract DiskFault Open(ProjectPath path, out HeldDirectory? held);
 
+    /// <summary>Opens a directory in this one, whose name may be one of the server's own.</summary>
+    public abstract DiskFault OpenDirectory(string name, out HeldDirectory? held);
+
     /// <summary>Opens whatever has this name for reading, without waiting; the state is that of the handle.</summary>
     public abstract DiskFault OpenFile(string name, out SafeFileHandle? handle, out FileState state);
 
     /// <summary>Creates a file that was not there, for writing.</summary>
     public abstract DiskFault CreateFile(string name, UnixFileMode mode, out SafeFileHandle? handle);
+
+    /// <summary>Creates a directory that was not there.</summary>
+    public abstract DiskFault CreateDirectory(string name, UnixFileMode mode);
+
+    /// <summary>Gives a file the owner, group and permissions of another one, the first two as far as the server may.</summary>
+    public abstract DiskFault Resemble(SafeFileHandle handle, FileState other);
 
     public abstract DiskFault Inspect(string name, out FileState state);
 
@@ -45,15 +54,22 @@ internal abstract class HeldDirectory : IDisposable
     /// <summary>Reads at a place in an opened file. The answer is how many bytes; 0 at its end, less when it cannot be read.</summary>
     public abstract int Read(SafeFileHandle handle, Span<byte> buffer, long offset);
 
-    /// <summary>Gives a file of this directory another name, in one step that is seen whole or not at all.</summary>
+    /// <summary>Gives a file or directory in here another name, in one step that is seen whole or not at all.</summary>
     /// <param name="from">Its name here.</param>
     /// <param name="target">Where it goes; may be this directory.</param>
     /// <param name="to">Its name there.</param>
     /// <param name="replace">False to fail with <see cref="DiskFault.Exists"/> when there is something with that name.</param>
     public abstract DiskFault Rename(string from, HeldDirectory target, string to, bool replace);
 
+    /// <summary>Two files take each other's names, in one step that is seen whole or not at all.</summary>
+    /// <returns><see cref="DiskFault.NotOffered"/> where the system or the file system cannot.</returns>
+    public abstract DiskFault Exchange(string name, HeldDirectory target, string other);
+
     /// <summary>Removes a file (not a directory).</summary>
     public abstract DiskFault Remove(string name);
+
+    /// <summary>Removes a file, or a directory with all that is in it; nothing beyond a link or on another mount. That it is not there is no fault.</summary>
+    public abstract DiskFault RemoveTree(string name);
 
     /// <summary>Brings the names of this directory to the disk.</summary>
     public abstract DiskFault Flush();

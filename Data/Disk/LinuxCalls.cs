@@ -35,6 +35,8 @@ internal static unsafe partial class LinuxCalls
     public const uint StatBasic = 0x7ff;
     public const uint StatMount = 0x1000;
 
+    public const int RemoveDirectory = 0x200; // AT_REMOVEDIR
+
     // renameat2(2)
     public const uint RenameNoReplace = 1;
     public const uint RenameExchange = 2;
@@ -93,6 +95,23 @@ internal static unsafe partial class LinuxCalls
     [DefaultDllImportSearchPaths(Where)]
     public static partial int Unlink(SafeFileHandle directory, string name, int flags);
 
+    // Names as the disk has them, ended by a zero: not every name is text.
+    [LibraryImport("libc", EntryPoint = "openat", SetLastError = true)]
+    [DefaultDllImportSearchPaths(Where)]
+    public static partial int Open(SafeFileHandle directory, ReadOnlySpan<byte> name, int flags, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "unlinkat", SetLastError = true)]
+    [DefaultDllImportSearchPaths(Where)]
+    public static partial int Unlink(SafeFileHandle directory, ReadOnlySpan<byte> name, int flags);
+
+    [LibraryImport("libc", EntryPoint = "mkdirat", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    [DefaultDllImportSearchPaths(Where)]
+    public static partial int MakeDirectory(SafeFileHandle directory, string name, uint mode);
+
+    [LibraryImport("libc", EntryPoint = "fchown", SetLastError = true)]
+    [DefaultDllImportSearchPaths(Where)]
+    public static partial int ChangeOwner(SafeFileHandle handle, uint owner, uint group);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     [DefaultDllImportSearchPaths(Where)]
     public static partial int Flush(SafeFileHandle handle);
@@ -128,6 +147,8 @@ internal static unsafe partial class LinuxCalls
     {
         [FieldOffset(0)] public uint Mask;
         [FieldOffset(16)] public uint Links;
+        [FieldOffset(20)] public uint Owner;
+        [FieldOffset(24)] public uint Group;
         [FieldOffset(28)] public ushort Mode;
         [FieldOffset(32)] public ulong Inode;
         [FieldOffset(40)] public ulong Size;

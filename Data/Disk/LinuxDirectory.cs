@@ -60,6 +60,38 @@ internal sealed partial class LinuxDirectory : HeldDirectory
         return fault;
     }
 
+    public override DiskFault OpenDirectory(string name, out HeldDirectory? held)
+    {
+        var fault = OpenBeneath(name, LinuxCalls.ReadOnly | LinuxCalls.DirectoryOnly, out var handle, out var state);
+        held = handle is null ? null : new LinuxDirectory(handle, _walk, state, _mount);
+        return fault;
+    }
+
+    public override DiskFault CreateDirectory(string name, UnixFileMode mode) => Answer(LinuxCalls.MakeDirectory(_handle, name, (uint)mode));
+
+    public override DiskFault Resemble(SafeFileHandle handle, FileState other)
+    {
+        const uint asItIs = uint.MaxValue;
+        var fault = Inspect(handle, out var state);
+        if (fault != DiskFault.None)
+        {
+            return fault;
+        }
+
+        // Only root gives files away; their group may be another one that the server is in. The owner before the permissions, which a change of owner cuts.
+        if ((state.Owner != other.Owner || state.Group != other.Group) && LinuxCalls.ChangeOwner(handle, other.Owner, other.Group) < 0)
+        {
+            _ = LinuxCalls.ChangeOwner(handle, asItIs, other.Group);
+        }
+
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(handle, other.Mode);
+        }
+
+        return DiskFault.None;
+    }
+
     public override DiskFault Inspect(string name, out FileState state) => InMount(Inspect(_handle, name, out state, out var mount), mount);
 
     public override DiskFault Inspect(SafeFileHandle handle, out FileState state) => InMount(Inspect(handle, "", out state, out var mount), mount);
@@ -107,6 +139,12 @@ internal sealed partial class LinuxDirectory : HeldDirectory
         return fault;
     }
 
+    public override DiskFault Exchange(string name, HeldDirectory target, string other)
+    {
+        var fault = Answer(LinuxCalls.Rename(_handle, name, ((LinuxDirectory)target)._handle, other, LinuxCalls.RenameExchange));
+        return fault == DiskFault.Failed && Marshal.GetLastPInvokeError() is 22 or 38 ? DiskFault.NotOffered : fault; // EINVAL ENOSYS
+    }
+
     public override DiskFault Remove(string name) => Answer(LinuxCalls.Unlink(_handle, name, 0));
 
     // EINVAL: the file system has nothing to flush for a directory.
@@ -116,7 +154,7 @@ internal sealed partial class LinuxDirectory : HeldDirectory
     protected override void Dispose(bool disposing) => _handle.Dispose();
 
     // What is mounted inside a project is not the project's. A bind mount can have the same device, so the mount's own number decides.
-    private DiskFault InMount(DiskFault fault, ulong mount) => fault == DiskFault.None && mount != _mount ? DiskFault.Missing : fault;
+    private DiskFault InMount(DiskFault fault, ulong mount) => fault == DiskFault.None && mount != _mount ? DiskFault.Elsewhere : fault;
 
     private static DiskFault Inspect(SafeFileHandle handle, string name, out FileState state, out ulong mount)
     {
@@ -127,7 +165,11 @@ internal sealed partial class LinuxDirectory : HeldDirectory
         state = new(
             (stat.Mode & 0xF000) switch { 0x8000 => FileKind.File, 0x4000 => FileKind.Directory, _ => FileKind.Other },
             device, stat.Inode, stat.Links, (long)stat.Size, (UnixFileMode)(stat.Mode & 0x1FF),
-            new(stat.ModifiedSeconds, stat.ModifiedNanoseconds), new(stat.ChangedSeconds, stat.ChangedNanoseconds));
+            new(stat.ModifiedSeconds, stat.ModifiedNanoseconds), new(stat.ChangedSeconds, stat.ChangedNanoseconds))
+        {
+            Owner = stat.Owner,
+            Group = stat.Group,
+        };
         return fault;
     }
 

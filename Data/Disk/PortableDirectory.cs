@@ -59,6 +59,20 @@ internal sealed class PortableDirectory : HeldDirectory
         return Keep(fault == DiskFault.None && !Is(PortableCalls.Inspect(created!, out _), At(name)) ? DiskFault.Missing : fault, ref handle);
     }
 
+    public override DiskFault OpenDirectory(string name, out HeldDirectory? held) =>
+        Hold(OpenAt(At(name), State.Volume, out var handle, out var state, out var real), handle, real, state, out held);
+
+    public override DiskFault CreateDirectory(string name, UnixFileMode mode) => Path.Exists(At(name)) ? DiskFault.Exists : Try(() =>
+        _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(At(name)) : Directory.CreateDirectory(At(name), mode));
+
+    public override DiskFault Resemble(SafeFileHandle handle, FileState other) => Try(() =>
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(handle, other.Mode);
+        }
+    });
+
     public override DiskFault Inspect(string name, out FileState state)
     {
         var fault = OpenFile(name, out var handle, out state);
@@ -106,9 +120,36 @@ internal sealed class PortableDirectory : HeldDirectory
     }
 
     public override DiskFault Rename(string from, HeldDirectory target, string to, bool replace) =>
-        Try(() => File.Move(At(from), ((PortableDirectory)target).At(to), replace));
+        Try(() =>
+        {
+            if (!replace && Directory.Exists(At(from)))
+            {
+                Directory.Move(At(from), ((PortableDirectory)target).At(to));
+                return;
+            }
+
+            File.Move(At(from), ((PortableDirectory)target).At(to), replace);
+        });
+
+    // Neither system has such a step that .NET could ask for.
+    public override DiskFault Exchange(string name, HeldDirectory target, string other) => DiskFault.NotOffered;
 
     public override DiskFault Remove(string name) => Try(() => File.Delete(At(name)));
+
+    public override DiskFault RemoveTree(string name)
+    {
+        var fault = Try(() =>
+        {
+            if (Directory.Exists(At(name)))
+            {
+                Directory.Delete(At(name), recursive: true);
+                return;
+            }
+
+            File.Delete(At(name));
+        });
+        return fault == DiskFault.Missing ? DiskFault.None : fault;
+    }
 
     // Neither system offers to flush a directory.
     public override DiskFault Flush() => DiskFault.None;

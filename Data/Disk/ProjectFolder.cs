@@ -70,7 +70,7 @@ internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rul
     private HeldDirectory Hold(ProjectPath directory)
     {
         var fault = TryHold(directory, out var held);
-        return held ?? throw (fault is DiskFault.Missing or DiskFault.Denied ? NoDirectory(directory) : DiskFaults.WhenReading(fault, directory));
+        return held ?? throw (fault is DiskFault.Missing or DiskFault.Denied or DiskFault.Elsewhere ? NoDirectory(directory) : DiskFaults.WhenReading(fault, directory));
     }
 
     private DiskFault TryHold(ProjectPath directory, out HeldDirectory? held)

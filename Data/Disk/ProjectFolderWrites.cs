@@ -1,16 +1,19 @@
 namespace McpFilesServer.Data;
 
-/// <content>What changes a project. Every change happens in one step, under the gate of the directory that it changes.</content>
+/// <content>What changes a project's files. Every change happens in one step; what is compared first is compared under the gate of its directory.</content>
 internal sealed partial class ProjectFolder
 {
     // Whatever the operator's umask leaves of it; the project's directory itself is closed to others.
     private const UnixFileMode NewFile = UnixFileMode.UserRead | UnixFileMode.UserWrite
         | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode AllExecute = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     // Shared by all folders, because each request may make its own: two writers meet at the gate of the directory's number, not of its name.
-    // Several directories may share a gate; that costs a little waiting and nothing else.
+    // Several directories may share a gate; that costs a little waiting and nothing else. Nobody holds two: a rename that never replaces needs
+    // none where it goes to.
     private static readonly Lock[] Gates = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
     /// <summary>Creates the project's directory, open to the server alone. That it is already there is no failure.</summary>
@@ -20,9 +23,7 @@ internal sealed partial class ProjectFolder
         RefuseWhenReadOnly();
         try
         {
-            _ = OperatingSystem.IsWindows()
-                ? Directory.CreateDirectory(absoluteRoot)
-                : Directory.CreateDirectory(absoluteRoot, OwnerOnly | UnixFileMode.UserExecute);
+            _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(absoluteRoot) : Directory.CreateDirectory(absoluteRoot, OwnerOnly);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -34,45 +35,95 @@ internal sealed partial class ProjectFolder
     /// <exception cref="ProblemException">There is already something, there is no directory for it, or it could not be written.</exception>
     public FileEntry Create(ProjectPath path, ReadOnlySpan<byte> content)
     {
-        RefuseWhenReadOnly();
-        using var parent = HoldParentToWrite(path);
-
-        // Only saves the work: the rename below is what refuses to replace.
-        if (path.IsRoot || parent.Inspect(path.Name, out _) != DiskFault.Missing)
-        {
-            throw DiskFaults.WhenWriting(DiskFault.Exists, path);
-        }
-
-        Require(TemporaryFile.Write(parent, content, NewFile, out var temporary), path);
-        using (temporary)
-        {
-            Require(temporary!.Place(path.Name, replace: false, out var state), path);
-            return FileEntry.From(path, state);
-        }
+        using var staged = Stage(path);
+        Require(staged.Append(content), path);
+        Require(staged.Finish(), path);
+        return Place(staged, path);
     }
 
-    /// <summary>Replaces the content of a file, provided that it is still the one with this etag. It keeps its permissions.</summary>
-    /// <exception cref="ProblemException">There is no such file, it has changed, or it could not be written.</exception>
-    public FileEntry Replace(ProjectPath path, ReadOnlySpan<byte> content, string ifMatch)
+    /// <summary>Begins new content for a path, in the project's own directory. Whoever disposes it before it has its place removes it.</summary>
+    /// <param name="path">Where it will go; there must be a directory for it.</param>
+    /// <param name="mode">Its permissions, of which the umask leaves some.</param>
+    /// <exception cref="ProblemException">The path may not be written to, or nothing can be written at all.</exception>
+    public TemporaryFile Stage(ProjectPath path, UnixFileMode mode = NewFile)
     {
         RefuseWhenReadOnly();
-        if (path.IsRoot)
+        HoldParentToWrite(path).Dispose();
+        Require(TemporaryFile.Create(HoldOwn(path), mode, out var staged), path);
+        return staged!;
+    }
+
+    /// <summary>Gives finished content a name that nothing has.</summary>
+    /// <exception cref="ProblemException">There is already something, or no directory any more.</exception>
+    public FileEntry Place(TemporaryFile staged, ProjectPath path)
+    {
+        using var parent = HoldParentToWrite(path);
+        Require(path.IsRoot ? DiskFault.Exists : DiskFault.None, path);
+        Require(staged.Place(parent, path.Name, replace: false, out var state), path);
+        return FileEntry.From(path, state);
+    }
+
+    /// <summary>
+    /// Puts finished content in the place of a file, provided that it is still the version with this etag. In the same step that version comes to
+    /// lie in the trash: even when another program has changed the file since it was looked at, what it wrote is there.
+    /// </summary>
+    /// <exception cref="ProblemException">There is no such file, it has changed, or it could not be written.</exception>
+    public FileEntry Replace(TemporaryFile staged, ProjectPath path, string ifMatch)
+    {
+        using var parent = HoldParent(path);
+        var (fault, state) = (DiskFault.NotOffered, default(FileState));
+        if (!rules.WithoutExchange)
         {
-            throw NotAFile(path);
+            using (Enter(parent))
+            {
+                RequireUnchanged(parent, path, ifMatch);
+                fault = staged.Exchange(parent, path.Name, out state);
+            }
         }
 
-        using var parent = HoldParent(path);
-        RequireUnchanged(parent, path, ifMatch);
-        Require(TemporaryFile.Write(parent, content, OwnerOnly, out var temporary), path);
-        using (temporary)
-        using (Enter(parent))
+        if (fault == DiskFault.NotOffered)
         {
-            // Once more, now that no other writer can come between: the first time only saved the work.
-            var current = RequireUnchanged(parent, path, ifMatch);
-            Require(temporary!.SetMode(current.Mode), path);
-            Require(temporary.Place(path.Name, replace: true, out var state), path);
-            return FileEntry.From(path, state);
+            // The second best: the old version is copied first. What another program writes between the comparison and the rename is lost.
+            return ReplaceAfterCopying(parent, staged, path, ifMatch);
         }
+
+        Require(fault, path);
+        return FileEntry.From(path, state);
+    }
+
+    /// <summary>What the system says about a file that is to be changed.</summary>
+    /// <exception cref="ProblemException">There is no such file, it may not be changed, or it is no longer the version with this etag.</exception>
+    public FileState Changeable(ProjectPath path, string ifMatch)
+    {
+        RefuseWhenReadOnly();
+        using var parent = HoldParent(path);
+        return RequireUnchanged(parent, path, ifMatch);
+    }
+
+    /// <summary>Gives a file or directory another path; never replaces anything.</summary>
+    /// <exception cref="ProblemException">It may not be moved, there is already something, or no directory to put it in.</exception>
+    public FileEntry Move(ProjectPath source, ProjectPath destination)
+    {
+        RefuseWhenReadOnly();
+        if ($"{destination.Text}/".StartsWith($"{source.Text}/", StringComparison.Ordinal) && destination != source)
+        {
+            throw new ProblemException("A directory cannot be moved into itself.");
+        }
+
+        var moved = Measure(source).State;
+        using var from = HoldParent(source);
+        using var to = HoldParentToWrite(destination);
+        Require(destination.IsRoot ? DiskFault.Exists : DiskFault.None, destination);
+        using (Enter(from))
+        {
+            RequireSame(from, source, moved);
+            Require(from.Rename(source.Name, to, destination.Name, replace: false), destination);
+        }
+
+        Require(to.Flush(), destination);
+        Require(from.Flush(), source);
+        Require(to.Inspect(destination.Name, out var state), destination);
+        return FileEntry.From(destination, state);
     }
 
     private static Lock.Scope Enter(HeldDirectory directory) => Gates[(int)(directory.State.Id % (ulong)Gates.Length)].EnterScope();
@@ -81,45 +132,30 @@ internal sealed partial class ProjectFolder
     {
         if (fault != DiskFault.None)
         {
-            throw DiskFaults.WhenWriting(fault, path);
+            throw fault == DiskFault.Exists ? new ConflictException(DiskFaults.WhenWriting(fault, path).Message) : DiskFaults.WhenWriting(fault, path);
         }
     }
 
-    private FileState RequireUnchanged(HeldDirectory parent, ProjectPath path, string ifMatch)
+    private static ConflictException Changed(ProjectPath path) =>
+        new($"The file at {DiskFaults.Quote(path)} has changed; read it again and decide what to write.");
+
+    private FileEntry ReplaceAfterCopying(HeldDirectory parent, TemporaryFile staged, ProjectPath path, string ifMatch)
     {
-        var fault = parent.Inspect(path.Name, out var state);
-        if (fault != DiskFault.None || !IsVisible(state))
+        CopyToTrash(parent, path, ifMatch, staged.Id);
+        try
         {
-            throw DiskFaults.WhenReading(fault == DiskFault.None ? DiskFault.Missing : fault, path);
+            using (Enter(parent))
+            {
+                RequireUnchanged(parent, path, ifMatch);
+                Require(staged.Place(parent, path.Name, replace: true, out var state), path);
+                return FileEntry.From(path, state);
+            }
         }
-
-        if (state.Kind == FileKind.Directory)
+        catch when (!staged.IsPlaced)
         {
-            throw NotAFile(path);
+            Purge(staged.Id);
+            throw;
         }
-
-        if (state.Links > 1 && rules.HardLinks != HardLinks.Write)
-        {
-            throw DiskFaults.WhenWriting(DiskFault.Denied, path);
-        }
-
-        return string.Equals(state.Etag, ifMatch, StringComparison.Ordinal)
-            ? state
-            : throw new ProblemException($"The file at {DiskFaults.Quote(path)} has changed; read it again and decide what to write.");
-    }
-
-    private HeldDirectory HoldParentToWrite(ProjectPath path)
-    {
-        // What is hidden is not made either: it would be there, and nobody could see it.
-        if (rules.Hides(path))
-        {
-            throw DiskFaults.WhenWriting(DiskFault.Denied, path);
-        }
-
-        var fault = TryHold(path.Parent, out var held);
-        return held ?? throw (fault == DiskFault.Missing
-            ? new ProblemException($"There is no directory at {DiskFaults.Quote(path.Parent)} to put the file in.")
-            : DiskFaults.WhenWriting(fault, path));
     }
 
     private void RefuseWhenReadOnly()

@@ -31,11 +31,12 @@ public sealed class ProjectFolderWriteTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Of_many_with_one_etag_one_wins_and_what_it_wrote_stays(bool walk)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void Of_many_with_one_etag_one_wins_and_what_it_wrote_stays(bool walk, bool copy)
     {
-        using var scratch = new Scratch(walk);
+        using var scratch = new Scratch(walk, copy);
         var etag = scratch.Create("a.txt", "0").Etag!;
         for (var round = 0; round < Scratch.Races / 4; round++)
         {
@@ -45,16 +46,18 @@ public sealed class ProjectFolderWriteTests
             {
                 // Each has its own folder, as each request will.
                 var folder = scratch.Open();
-                winner = folder.Replace(ProjectPath.Parse("a.txt"), new byte[i], etag);
+                winner = Scratch.Replace(folder, "a.txt", new byte[i], etag);
             }));
 
             Assert.Equal(1, won);
             Assert.Equal(winner, scratch.Describe("a.txt"));
             Assert.NotEqual(etag, winner!.Etag);
             etag = winner.Etag!;
+            Assert.Equal(round + 2, scratch.Everything().Count());
         }
 
-        Assert.Equal(["a.txt"], scratch.Everything());
+        Assert.Equal(["a.txt"], scratch.Shown());
+        Assert.DoesNotContain(scratch.Everything(), path => path.Contains("tmp-", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -107,14 +110,18 @@ public sealed class ProjectFolderWriteTests
     {
         using var scratch = new Scratch();
         var etag = scratch.Create("a.txt", "x").Etag!;
-        scratch.Put(".mcp-tmp-1", "left");
         var folder = scratch.Open(new FolderRules { ReadOnly = true });
 
         Assert.Equal("This project can only be read.", scratch.Refusal(() => folder.Create(ProjectPath.Parse("b"), "x"u8)));
-        scratch.Refusal(() => folder.Replace(ProjectPath.Parse("a.txt"), "y"u8, etag));
+        scratch.Refusal(() => Scratch.Replace(folder, "a.txt", [1], etag));
         scratch.Refusal(folder.CreateRoot);
-        Assert.Equal(0, folder.SweepTemporaries(DateTimeOffset.MaxValue));
-        Assert.Equal([".mcp-tmp-1", "a.txt"], scratch.Everything().Order(StringComparer.Ordinal));
+        scratch.Refusal(() => folder.MakeDirectories(ProjectPath.Parse("d")));
+        scratch.Refusal(() => folder.Move(ProjectPath.Parse("a.txt"), ProjectPath.Parse("b")));
+        scratch.Refusal(() => folder.Measure(ProjectPath.Parse("a.txt")));
+        scratch.Refusal(() => folder.Restore("0", ProjectPath.Parse("b")));
+        scratch.Refusal(() => folder.Purge("0"));
+        Assert.Empty(folder.SweepTemporaries());
+        Assert.Equal(["a.txt"], scratch.Everything());
         Assert.Equal("x", scratch.Read("a.txt"));
     }
 
@@ -139,16 +146,15 @@ public sealed class ProjectFolderWriteTests
     public void A_file_that_does_not_get_its_name_is_removed_and_was_never_seen()
     {
         using var scratch = new Scratch();
-        HeldDirectory.OpenRoot(scratch.Root, false, out var held);
-        using (held)
+        Directory.CreateDirectory(scratch.On("dir"));
+        using (var staged = scratch.Folder.Stage(ProjectPath.Parse("dir/new")))
         {
-            Assert.Equal(DiskFault.None, TemporaryFile.Write(held!, "x"u8, UnixFileMode.UserRead | UnixFileMode.UserWrite, out var temporary));
-            using (temporary)
-            {
-                Assert.Single(scratch.Everything());
-                Assert.Empty(scratch.List());
-                Assert.Equal(DiskFault.Missing, temporary!.Place("no/such", replace: false, out _));
-            }
+            staged.Append("x"u8);
+            staged.Finish();
+            Assert.Equal(2, scratch.Everything().Count());
+            Assert.Equal(["dir"], scratch.List());
+            Directory.Delete(scratch.On("dir"));
+            scratch.Refusal(() => scratch.Folder.Place(staged, ProjectPath.Parse("dir/new")));
         }
 
         Assert.Empty(scratch.Everything());
@@ -168,21 +174,15 @@ public sealed class ProjectFolderWriteTests
     public void What_a_crash_left_is_swept_and_nothing_else()
     {
         using var scratch = new Scratch();
-        scratch.Put(".mcp-tmp-1", "left");
-        scratch.Put("a/b/.mcp-tmp-2", "left");
-        scratch.Put("a/.mcp-trash/x", "kept");
-        scratch.Put("a/mcp-tmp-3", "kept");
-        File.WriteAllText(Path.Join(scratch.Outside, ".mcp-tmp-4"), "foreign");
-        Directory.CreateSymbolicLink(scratch.On("link"), scratch.Outside);
-        File.CreateSymbolicLink(scratch.On(".mcp-tmp-5"), Path.Join(scratch.Outside, "secret.txt"));
+        scratch.Put(".mcp-trash/tmp-1", "left");
+        scratch.Put(".mcp-trash/0a1b", "kept");
+        scratch.Put("a/tmp-3", "kept");
+        File.CreateSymbolicLink(scratch.On(".mcp-trash/tmp-5"), Path.Join(scratch.Outside, "secret.txt"));
 
-        Assert.Equal(0, scratch.Folder.SweepTemporaries(DateTimeOffset.UnixEpoch));
-        Assert.Equal(2, scratch.Folder.SweepTemporaries(TimeProvider.System.GetUtcNow().AddMinutes(1)));
+        Assert.Equal(["0a1b"], scratch.Folder.SweepTemporaries());
 
-        Assert.False(File.Exists(scratch.On(".mcp-tmp-1")) || File.Exists(scratch.On("a/b/.mcp-tmp-2")));
-        Assert.True(File.Exists(scratch.On("a/.mcp-trash/x")) && File.Exists(scratch.On("a/mcp-tmp-3")));
-        Assert.True(File.Exists(Path.Join(scratch.Outside, ".mcp-tmp-4")));
-        Assert.Equal(Scratch.Foreign, File.ReadAllText(Path.Join(scratch.Outside, "secret.txt")));
+        Assert.Equal([".mcp-trash/0a1b", "a", "a/tmp-3"], scratch.Everything().Order(StringComparer.Ordinal));
+        scratch.AssertForeignUntouched();
     }
 
     // Sixteen threads of their own: the pool would start them one after the other.

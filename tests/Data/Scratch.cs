@@ -8,7 +8,8 @@ using Xunit;
 namespace McpFilesServer.Tests.Data;
 
 /// <summary>
-/// A project and a foreign directory beside it, on a real disk. Every test runs twice on Linux: with openat2, and as on a kernel without it.
+/// A project and a foreign directory beside it, on a real disk. Every test runs twice on Linux: with openat2, and as on a kernel without it; what
+/// replaces a file also as on a file system that cannot exchange two files.
 /// </summary>
 internal sealed class Scratch : IDisposable
 {
@@ -16,10 +17,11 @@ internal sealed class Scratch : IDisposable
 
     private readonly string _base = Directory.CreateTempSubdirectory("mcp-files-").FullName;
     private readonly bool _walk;
+    private readonly bool _copy;
 
-    public Scratch(bool walk = false)
+    public Scratch(bool walk = false, bool copy = false)
     {
-        _walk = walk;
+        (_walk, _copy) = (walk, copy);
         Folder = Open();
         Folder.CreateRoot();
         Directory.CreateDirectory(Outside);
@@ -35,7 +37,7 @@ internal sealed class Scratch : IDisposable
     /// <summary>How many times a race is tried.</summary>
     public static int Races => 300 * Scale.Factor;
 
-    public ProjectFolder Open(FolderRules? rules = null) => new(Root, (rules ?? new FolderRules()) with { WithoutOpenAt2 = _walk });
+    public ProjectFolder Open(FolderRules? rules = null) => new(Root, (rules ?? new FolderRules()) with { WithoutOpenAt2 = _walk, WithoutExchange = _copy });
 
     public string On(string path) => Path.Join(Root, path);
 
@@ -54,8 +56,16 @@ internal sealed class Scratch : IDisposable
 
     public FileEntry Create(string path, string content) => Folder.Create(ProjectPath.Parse(path), Encoding.UTF8.GetBytes(content));
 
-    public FileEntry Replace(string path, string content, string etag) =>
-        Folder.Replace(ProjectPath.Parse(path), Encoding.UTF8.GetBytes(content), etag);
+    public FileEntry Replace(string path, string content, string etag) => Replace(Folder, path, Encoding.UTF8.GetBytes(content), etag);
+
+    public static FileEntry Replace(ProjectFolder folder, string path, byte[] content, string etag)
+    {
+        var old = folder.Changeable(ProjectPath.Parse(path), etag);
+        using var staged = folder.Stage(ProjectPath.Parse(path));
+        Assert.Equal(DiskFault.None, staged.Append(content));
+        Assert.Equal(DiskFault.None, staged.Finish(old));
+        return folder.Replace(staged, ProjectPath.Parse(path), etag);
+    }
 
     public FileEntry Describe(string path) => Folder.Describe(ProjectPath.Parse(path));
 
@@ -65,7 +75,7 @@ internal sealed class Scratch : IDisposable
     /// <summary>What an operation is refused with. It must never say where on the server's disk anything is.</summary>
     public string Refusal(Action operation)
     {
-        var sentence = Assert.Throws<ProblemException>(operation).Message;
+        var sentence = Assert.ThrowsAny<ProblemException>(operation).Message;
         Assert.DoesNotContain(_base, sentence, StringComparison.Ordinal);
         Assert.True(sentence.Length < 320, sentence);
         return sentence;
@@ -74,12 +84,30 @@ internal sealed class Scratch : IDisposable
     /// <summary>The names of everything under the project, as the disk has them.</summary>
     public IEnumerable<string> Everything() => Directory
         .EnumerateFileSystemEntries(Root, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None })
-        .Select(path => Path.GetRelativePath(Root, path));
+        .Select(path => Path.GetRelativePath(Root, path)).Where(path => path is not (".mcp-trash" or ".mcp-trash/.gitignore"));
+
+    /// <summary>The names of everything that is not in the project's own directory.</summary>
+    public IEnumerable<string> Shown() => Everything().Where(path => !path.StartsWith(".mcp-trash/", StringComparison.Ordinal));
 
     public void AssertForeignUntouched()
     {
         Assert.Equal(["secret.txt"], Directory.GetFileSystemEntries(Outside).Select(Path.GetFileName));
         Assert.Equal(Foreign, File.ReadAllText(Path.Join(Outside, "secret.txt")));
+    }
+
+    /// <summary>Exchanges the directory <c>dir</c> with the link <c>link</c>, over and over.</summary>
+    public int KeepSwapping(CancellationToken stop)
+    {
+        using var root = new SafeFileHandle(
+            LinuxCalls.Open(LinuxCalls.CurrentDirectory, Root, LinuxCalls.DirectoryOnly, 0), ownsHandle: true);
+        var swaps = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            Assert.Equal(0, LinuxCalls.Rename(root, "dir", root, "link", LinuxCalls.RenameExchange));
+            swaps++;
+        }
+
+        return swaps;
     }
 
     public void HardLink(string target, string name)

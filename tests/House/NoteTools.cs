@@ -5,7 +5,7 @@ using ModelContextProtocol.Server;
 
 namespace McpFilesServer.Tools;
 
-internal sealed class NoteTools(Places places, Files files, Caller caller)
+internal sealed class NoteTools(Places places, Changes changes, Caller caller)
 {
     [McpServerTool(Name = "add_note", Title = "Add a note", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesWrite)]
@@ -16,6 +16,6 @@ internal sealed class NoteTools(Places places, Files files, Caller caller)
         CancellationToken cancellationToken)
     {
         var place = await places.OpenAsync(caller, project, null, Roles.ChangeFiles, cancellationToken);
-        return files.Write(place, $"note-{Guid.NewGuid():n}.md", text, ifMatch: null);
+        return await changes.WriteAsync(caller, place, $"note-{Guid.NewGuid():n}.md", text, ifMatch: null, cancellationToken);
     }
 }

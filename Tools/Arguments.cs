@@ -87,6 +87,9 @@ internal sealed class Arguments
         var name = Readable(error.Path is { Length: > 2 } path ? path[2..].Replace('/', '.') : error.Property ?? "");
         return error.Kind switch
         {
+            // An argument that may be left out may also be null. What is wrong with it is what is wrong with the other type.
+            ValidationErrorKind.NoTypeValidates when error is MultiTypeValidationError types
+                && types.Errors.FirstOrDefault(type => type.Key != JsonObjectType.Null).Value?.FirstOrDefault() is { } other => Sentence(other, schema),
             ValidationErrorKind.NoAdditionalPropertiesAllowed =>
                 $"There is no argument '{name}'. This tool takes: {string.Join(", ", schema.Properties.Keys.DefaultIfEmpty("no arguments"))}.",
             ValidationErrorKind.PropertyRequired => $"The argument '{name}' is missing.",

@@ -17,7 +17,7 @@ internal sealed class SearchTools(Places places, Searches searches, Caller calle
     [RequiresScope(Scopes.FilesRead)]
     [Description("Finds files and directories by name. truncated in the answer means that there may be more.")]
     public async Task<FoundEntries> SearchFilesAsync(
-        [Description("A pattern such as *.md, for names at any depth, or src/**/*test*.cs, for paths from the directory on. It has *, ?, [a-z], {a,b} and **; upper and lower case are alike."), StringLength(500, MinimumLength = 1)] string pattern,
+        [Description("A pattern such as *.md, for names at any depth, or src/**/*test*, for paths from the directory on. It has *, ?, [a-z], {a,b} and **; upper and lower case are alike."), StringLength(500, MinimumLength = 1)] string pattern,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
         [Description(Where)] string path = "",
@@ -38,7 +38,7 @@ internal sealed class SearchTools(Places places, Searches searches, Caller calle
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
         [Description("The directory or file to search in. Left out: all.")] string path = "",
-        [Description("Search only in files whose name or path matches, such as *.cs; as search_files takes it."), StringLength(500, MinimumLength = 1)] string? glob = null,
+        [Description("Search only in files whose name or path matches, such as *.md; as search_files takes it."), StringLength(500, MinimumLength = 1)] string? glob = null,
         [Description("How many lines to give before and after each match."), Range(0, 10)] int context_lines = 0,
         [Description("How many matches to give at most."), Range(1, 1000)] int limit = 100,
         [Description("Take upper and lower case as alike.")] bool ignore_case = false,

@@ -276,7 +276,7 @@ public sealed partial class FileReadAttacks(Server server)
     {
         var arguments = new Dictionary<string, object> { ["project"] = "welcome", ["pattern"] = "a", [argument] = new string('(', length) };
 
-        Assert.Matches("must have at most [0-9]+ characters|does not have the form", (await server.CallAsync(await server.Tokens.OfAsync("alice", "files:read"), tool, arguments)).Failure);
+        Assert.Matches("must have at most [0-9]+ characters", (await server.CallAsync(await server.Tokens.OfAsync("alice", "files:read"), tool, arguments)).Failure);
     }
 
     [Theory]

@@ -138,9 +138,10 @@ public sealed class BadInputTests(Server server)
     [InlineData("list_directory", """{"project":"welcome","sort":"color"}""", "The argument 'sort' must be one of: name, size, modified.")]
     [InlineData("list_directory", """{"Project":"welcome"}""", null)]
     [InlineData("list_directory", """{"project":["welcome"]}""", "The argument 'project' must be a string.")]
-    [InlineData("list_directory", """{"project":null}""", "The argument 'project' must be a string.")]
-    [InlineData("list_directory", """{}""", "The argument 'project' is missing.")]
-    [InlineData("list_projects", """{"user":"bob"}""", "There is no argument 'user'. This tool takes: no arguments.")]
+    [InlineData("list_directory", """{"project":null}""", "Name a project or a workspace, and not both.")]
+    [InlineData("list_directory", """{}""", "Name a project or a workspace, and not both.")]
+    [InlineData("get_project", """{}""", "The argument 'project' is missing.")]
+    [InlineData("list_projects", """{"user":"bob"}""", "There is no argument 'user'. This tool takes: archived.")]
     [InlineData("read_text_file", """{"project":"welcome","path":"readme.md","head":1,"tail":1}""", "Use only one of head, tail, and start_line with end_line.")]
     [InlineData("read_text_file", """{"project":"welcome","path":"nothing.md"}""", null)]
     [InlineData("read_text_file", """{"project":"welcome","path":"../welcome/readme.md"}""", null)]
@@ -161,6 +162,7 @@ public sealed class BadInputTests(Server server)
     [Fact]
     public async Task A_file_that_is_too_large_or_not_text_is_refused_with_what_to_do()
     {
+        await using var server = await Server.StartAsync(null, ("Files:MaxTextBytes", "524288"));
         var token = await server.Tokens.OfAsync("alice", "projects:write files:read files:write");
         var slug = (await server.CallAsync(token, "create_project", new { title = "big" })).Structured.GetProperty("slug").GetString()!;
         var folder = Path.Combine(server.Storage, "projects", slug);
@@ -173,7 +175,7 @@ public sealed class BadInputTests(Server server)
             (await server.CallAsync(token, "read_text_file", new { project = slug, path = "big.txt" })).Failure);
         Assert.Equal("0123456789abcde\n", (await server.CallAsync(token, "read_text_file", new { project = slug, path = "big.txt", start_line = 50_000 })).Content);
         Assert.Contains("\"cut\":true", (await server.CallAsync(token, "read_text_file", new { project = slug, path = "big.txt", head = 49_000 })).Result.GetProperty("content")[1].GetProperty("text").GetString(), StringComparison.Ordinal);
-        Assert.Equal("'picture.png' is not a text file.", (await server.CallAsync(token, "read_text_file", new { project = slug, path = "picture.png" })).Failure);
+        Assert.Equal("'picture.png' is not a text file in UTF-8 or UTF-16. read_media_file gives it as it is.", (await server.CallAsync(token, "read_text_file", new { project = slug, path = "picture.png" })).Failure);
         Assert.Equal(
             (await server.CallAsync(token, "read_text_file", new { project = slug, path = "none.txt" })).Failure,
             (await server.CallAsync(token, "read_text_file", new { project = slug, path = "link.txt" })).Failure.Replace("link", "none", StringComparison.Ordinal));

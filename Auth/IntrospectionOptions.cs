@@ -18,14 +18,12 @@ internal sealed class IntrospectionOptions
         {
             yield return $"{name} is set, and Entra has no introspection. Remove it.";
         }
-
-        if (!Uri.TryCreate(Endpoint, UriKind.Absolute, out var endpoint) || endpoint.UserInfo.Length > 0 || endpoint.Fragment.Length > 0
+        else if (!Uri.TryCreate(Endpoint, UriKind.Absolute, out var endpoint) || endpoint.UserInfo.Length > 0 || endpoint.Fragment.Length > 0
             || !(endpoint.Scheme == "https" || (environment.IsDevelopment() && endpoint is { Scheme: "http", IsLoopback: true })))
         {
             yield return $"{name}:Endpoint must be the https URL of the issuer's introspection endpoint (plain http is for a loopback address in Development).";
         }
-
-        if (ClientId.Length == 0 || ClientSecret.Length == 0)
+        else if (ClientId.Length == 0 || ClientSecret.Length == 0)
         {
             yield return $"{name} needs ClientId and ClientSecret: an issuer answers nobody whom it does not know (RFC 7662 §2.1).";
         }

@@ -9,7 +9,7 @@ namespace McpFilesServer.Auth;
 /// <summary>Writes refusals: before the SDK has written a byte, and in one form for all protocol versions.</summary>
 internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAuthorizationMiddlewareResultHandler
 {
-    /// <summary>How long "too many" is kept waiting: a client that does not listen to <c>Retry-After</c> and calls again at once has a pace, and others their processor.</summary>
+    /// <summary>How long a caller who is over a limit waits for the refusal: a client that does not listen to <c>Retry-After</c> and calls again at once has a pace, and others their processor.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -34,7 +34,7 @@ internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAutho
         context.Features.Get<RunningCall>()?.Dispose();
         // No refusal and no success is a fault of ours: closed.
         var refusal = context.Features.Get<Refusal>() ?? Refusal.Unavailable;
-        if (refusal.Status == StatusCodes.Status429TooManyRequests)
+        if (refusal.Status == StatusCodes.Status429TooManyRequests && context.Features.Get<Caller>() is not null)
         {
             await Task.Delay(Pause, time, context.RequestAborted);
         }

@@ -45,9 +45,6 @@ internal abstract class HeldDirectory : IDisposable
     /// <summary>At most so many of the names in this directory, in no order, whatever they stand for. To be asked once.</summary>
     public abstract DiskFault ReadNames(int max, out List<string> names);
 
-    /// <summary>Opens the directory that has this name in this one.</summary>
-    public abstract DiskFault OpenDirectory(string name, out HeldDirectory? held);
-
     /// <summary>The next names of this directory, in no order, whatever they stand for; none when there are no more. To be asked until then, by one at a time.</summary>
     public abstract DiskFault ReadSome(NameBuffer names);
 

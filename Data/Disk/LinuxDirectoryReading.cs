@@ -6,18 +6,6 @@ namespace McpFilesServer.Data;
 /// <content>What a walk through many directories asks for, with as few calls and as little memory as it can be had.</content>
 internal sealed partial class LinuxDirectory
 {
-    public override DiskFault OpenDirectory(string name, out HeldDirectory? held)
-    {
-        held = null;
-        var fault = OpenBeneath(name, LinuxCalls.ReadOnly | LinuxCalls.DirectoryOnly, out var handle, out var state);
-        if (handle is not null)
-        {
-            held = new LinuxDirectory(handle, _walk, state, _mount);
-        }
-
-        return fault;
-    }
-
     public override DiskFault ReadSome(NameBuffer names)
     {
         names.Clear();

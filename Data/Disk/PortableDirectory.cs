@@ -89,9 +89,6 @@ internal sealed class PortableDirectory : HeldDirectory
         return Try(() => found.AddRange(Directory.EnumerateFileSystemEntries(_path).Take(max).Select(entry => Path.GetFileName(entry))));
     }
 
-    public override DiskFault OpenDirectory(string name, out HeldDirectory? held) =>
-        Hold(OpenAt(At(name), State.Volume, out var handle, out var state, out var real), handle, real, state, out held);
-
     public override DiskFault ReadSome(NameBuffer names) => Try(() =>
     {
         names.Clear();

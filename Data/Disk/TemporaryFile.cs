@@ -36,7 +36,7 @@ internal sealed class TemporaryFile : IDisposable
     public static string NewId() => RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     /// <summary>Makes an empty one.</summary>
-    /// <param name="own">The project's own directory, which is disposed with the file.</param>
+    /// <param name="own">The project's own directory, which is disposed with the file, or when there is none.</param>
     /// <param name="mode">Its permissions, before the umask.</param>
     /// <param name="file">The file, unless the answer is a fault; then nothing is left behind.</param>
     public static DiskFault Create(HeldDirectory own, UnixFileMode mode, out TemporaryFile? file)
@@ -44,6 +44,11 @@ internal sealed class TemporaryFile : IDisposable
         var id = NewId();
         var fault = own.CreateFile(Prefix + id, mode, out var handle);
         file = handle is null ? null : new(own, id, handle);
+        if (file is null)
+        {
+            own.Dispose();
+        }
+
         return fault;
     }
 

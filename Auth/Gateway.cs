@@ -59,7 +59,13 @@ internal sealed class Gateway(
         if (message is not null)
         {
             (operation, refusal) = Judge(http, caller!, message, out session);
-            refusal = http.Features.GetRequiredFeature<RunningCall>().Take(operation) ?? refusal ?? await RoomAsync(http, caller!, operation!, message, session, deadline.Token);
+        }
+
+        // What is refused costs as much as what is allowed, or a loop of refusals would be free.
+        refusal = http.Features.Get<RunningCall>()?.Take(operation) ?? refusal;
+        if (refusal is null)
+        {
+            refusal = await RoomAsync(http, caller!, operation!, message!, session, deadline.Token);
         }
 
         var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);

@@ -38,7 +38,7 @@ internal sealed class OpenStreams(LimitsOptions limits)
         }
 
 #pragma warning disable CA2000 // The response disposes it.
-        http.Response.RegisterForDispose(new Place(this, holder));
+        http.Response.RegisterForDispose(new StreamPlace(this, holder));
 #pragma warning restore CA2000
         return true;
     }
@@ -55,7 +55,7 @@ internal sealed class OpenStreams(LimitsOptions limits)
         }
     }
 
-    private sealed class Place(OpenStreams streams, (string Issuer, string Subject) holder) : IDisposable
+    private sealed class StreamPlace(OpenStreams streams, (string Issuer, string Subject) holder) : IDisposable
     {
         private int _closed;
 

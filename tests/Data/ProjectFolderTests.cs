@@ -57,7 +57,7 @@ public sealed class ProjectFolderTests
             Assert.Equal($"There is no file or directory at '{path}'.", scratch.Refusal(() => scratch.Replace(path, "x", "x")));
             Assert.Equal($"There is no directory at '{path}'.", scratch.Refusal(() => scratch.List(path)));
         });
-        Assert.Equal("There is no directory at 'no' to put the file in.", scratch.Refusal(() => scratch.Create("no/x.md", "x")));
+        Assert.Equal("There is no directory at 'no' to put it in.", scratch.Refusal(() => scratch.Create("no/x.md", "x")));
         Assert.Contains("…", scratch.Refusal(() => scratch.Read(string.Join('/', Enumerable.Repeat(new string('a', 100), 20)))), StringComparison.Ordinal);
     }
 

@@ -43,7 +43,11 @@ public sealed class Server : IAsyncLifetime
         Provider = new Uri($"http://localhost:{providerPort}/");
         // A setting of the test's own goes before the fixture's. Here everybody is alice, and some hundred tests call at once as her.
         _factory = new Factory(
-            settings.Concat([("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), ("Limits:CallsPerMinute", "1000000"), ("Limits:ConcurrentCalls", "1000"), ("Limits:BytesPerMinute", "100000000000")]).DistinctBy(setting => setting.Item1),
+            settings.Concat(
+            [
+                ("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), ("Limits:CallsPerMinute", "1000000"),
+                ("Limits:ConcurrentCalls", "1000"), ("Limits:BytesPerMinute", "100000000000"), ("Files:ProjectsPerOwner", "100000"),
+            ]).DistinctBy(setting => setting.Item1),
             services);
         _factory.UseKestrel(kestrel => kestrel.ListenLocalhost(port));
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Url };

@@ -56,8 +56,9 @@ public sealed partial class ReadmeTests(Server server)
                 ? item == typeof(string) ? [$"{prefix}:{property.Name}:N"]
                     : item.Name == "WelcomeMember" ? [$"{prefix}:{property.Name}:N:…"]
                     : Keys($"{prefix}:{property.Name}:N", item)
-                : property.PropertyType is { IsClass: true, Namespace: "McpFilesServer.Auth" } section ? Keys($"{prefix}:{property.Name}", section)
-                : [$"{prefix}:{property.Name}"]);
+                : property.PropertyType is { IsClass: true } section && section != typeof(string)
+                    ? Keys($"{prefix}:{property.Name}", section)
+                    : [$"{prefix}:{property.Name}"]);
 
     [GeneratedRegex("^\\| `([a-z_:/{}+]+)` \\| `([a-z: ]+)` \\|", RegexOptions.Multiline)]
     private static partial Regex ToolRow();

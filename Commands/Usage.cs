@@ -8,6 +8,7 @@ internal static class Usage
         usage: dotnet run                            serves
                dotnet run -- check                   says what is configured, and what is unsafe about it
                dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
+               dotnet run -- approve                 writes tools.approved.json, for you to review (Debug builds)
                settings can follow, such as --Storage:Directory=/srv/files
         """;
 

@@ -25,7 +25,7 @@ try
         return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
     }
 #endif
-    if (args is not [CheckCommand.Name or RevokeCommand.Name, ..] && Usage.IsAskedFor(args))
+    if (args is not [CheckCommand.Name or RevokeCommand.Name or ApproveCommand.Name, ..] && Usage.IsAskedFor(args))
     {
         return await Usage.ShowAsync();
     }
@@ -57,6 +57,13 @@ try
         .WithPromptsOf<ProjectPrompts>();
 
     await using var app = builder.Build();
+
+#if DEBUG
+    if (args is [ApproveCommand.Name, ..])
+    {
+        return await ApproveCommand.RunAsync(app, Console.Out);
+    }
+#endif
 
     // The way of a request: uniform errors, door (host, size, origin), token and gateway, SDK, arguments, tool.
     app.UseDoor();

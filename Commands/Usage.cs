@@ -9,6 +9,7 @@ internal static class Usage
                dotnet run -- check                   says what is configured, and what is unsafe about it
                dotnet run -- revoke --user SUBJECT   revokes tokens of the running server; revoke alone says which
                dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
+               dotnet run -- approve                 writes tools.approved.json, for you to review (Debug builds)
                settings can follow, such as --Storage:Directory=/srv/files
         """;
 

@@ -24,7 +24,7 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>();
+        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
         builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>
@@ -42,6 +42,7 @@ internal static class ToolsSetup
             .WithCompleteHandler(Completions.CompleteAsync)
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)
             .WithRequestFilters(filters => filters
+                .AddListToolsFilter(UnchangedListed)
                 .AddReadResourceFilter(ProjectResources.PlainErrors)
                 .AddReadResourceFilter(Untrusted.All)
                 .AddGetPromptFilter(ProjectPrompts.PlainErrors)
@@ -49,16 +50,20 @@ internal static class ToolsSetup
                 .AddCompleteFilter(Untrusted.All)
                 .AddCallToolFilter(Untrusted.Tools)
                 .AddCallToolFilter(PlainErrors)
+                .AddCallToolFilter(Unchanged)
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments)
                 .AddCallToolFilter(Confirmation.Filter)
                 .AddCallToolFilter(Deadline.Filter));
     }
 
-    /// <summary>Serves the tools at the path of the resource. Their schemas are closed before anybody can ask for them.</summary>
+    /// <summary>Serves the tools at the path of the resource. Their schemas are closed, and they are what was approved, before anybody can ask for them.</summary>
+    /// <exception cref="SettingsException">They are not.</exception>
     public static IEndpointConventionBuilder MapTools(this WebApplication app)
     {
         _ = app.Services.GetRequiredService<Arguments>();
+        app.Services.GetRequiredService<ApprovedSurface>().Require(
+            [.. app.Services.GetServices<McpServerTool>()], app.Services.GetServices<McpServerPrompt>(), app.Services.GetServices<McpServerResource>());
         return app.MapMcp(app.Services.GetRequiredService<McpOptions>().Path);
     }
 
@@ -130,6 +135,30 @@ internal static class ToolsSetup
                 request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!).LogError(e, "The tool {Tool} failed ({Id})", request.Params!.Name, id);
                 return Failed($"The server could not do this. If it goes on, tell the operator the id {id}.");
             }
+        };
+
+    /// <summary>A tool that is no longer the approved one is not run, and the operator is told: somebody has put another one, or other words, in its place.</summary>
+    private static McpRequestHandler<CallToolRequestParams, CallToolResult> Unchanged(McpRequestHandler<CallToolRequestParams, CallToolResult> next) =>
+        async (request, cancellationToken) =>
+        {
+            if (request.MatchedPrimitive is McpServerTool tool && request.Services!.GetRequiredService<ApprovedSurface>().IsUnchanged(tool))
+            {
+                return await next(request, cancellationToken);
+            }
+
+            var decision = Decision.Current(request.Services!);
+            request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!).LogCritical("The tool {Tool} is not the approved one and was not run", request.Params!.Name);
+            await request.Services!.GetRequiredService<IAudit>().RecordAsync(decision.Record with { Decision = "deny", Reason = "tool_drift" }, cancellationToken);
+            return Failed("This tool is not available. Tell the operator.");
+        };
+
+    private static McpRequestHandler<ListToolsRequestParams, ListToolsResult> UnchangedListed(McpRequestHandler<ListToolsRequestParams, ListToolsResult> next) =>
+        async (request, cancellationToken) =>
+        {
+            var (listed, approved) = (await next(request, cancellationToken), request.Services!.GetRequiredService<ApprovedSurface>());
+            var changed = (request.Server.ServerOptions.ToolCollection ?? []).Where(tool => !approved.IsUnchanged(tool)).Select(tool => tool.ProtocolTool.Name).ToHashSet();
+            listed.Tools = changed.Count == 0 ? listed.Tools : [.. listed.Tools.Where(tool => !changed.Contains(tool.Name))];
+            return listed;
         };
 
     private static McpRequestHandler<CallToolRequestParams, CallToolResult> ExchangedFirst(McpRequestHandler<CallToolRequestParams, CallToolResult> next) =>

@@ -20,6 +20,11 @@ try
         return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
     }
 #endif
+    if (args is [AuditCommand.Name, ..])
+    {
+        return AuditCommand.Run(args, builder, Console.Out, Console.Error);
+    }
+
     if (args is not [CheckCommand.Name, ..] && Usage.IsAskedFor(args))
     {
         return await Usage.ShowAsync();

@@ -8,6 +8,8 @@ internal static class Usage
         usage: dotnet run                            serves
                dotnet run -- check                   says what is configured, and what is unsafe about it
                dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
+               dotnet run -- audit verify            says whether the audit is what was written
+               dotnet run -- audit export            writes it as JSON Lines
                settings can follow, such as --Storage:Directory=/srv/files
         """;
 

@@ -42,7 +42,7 @@ public sealed class Server : IAsyncLifetime
         Provider = new Uri($"http://localhost:{providerPort}/");
         // A setting of the test's own goes before the fixture's.
         _factory = new Factory(
-            settings.Concat([("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}")]).DistinctBy(setting => setting.Item1),
+            settings.Concat([("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), ("Audit:AnonymousPerMinute", "1000000")]).DistinctBy(setting => setting.Item1),
             services);
         _factory.UseKestrel(kestrel => kestrel.ListenLocalhost(port));
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = Url };

@@ -13,21 +13,15 @@ Environment.SetEnvironmentVariable("ASPNETCORE_ENVIRONMENT", Environment.GetEnvi
 
 try
 {
-    if (args is [RevokeCommand.Name, ..] && RevokeCommand.Read(args) is null)
+    if (CommandLine.IsMisspelt(args))
     {
-        return await RevokeCommand.ShowUsageAsync();
+        return await CommandLine.ExplainAsync(args);
     }
 
     var builder = WebApplication.CreateBuilder(args);
-#if DEBUG
-    if (args is [TokenCommand.Name, ..])
+    if (await CommandLine.RunWithoutServerAsync(args, builder) is { } done)
     {
-        return await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment);
-    }
-#endif
-    if (args is not [CheckCommand.Name or RevokeCommand.Name or ApproveCommand.Name, ..] && Usage.IsAskedFor(args))
-    {
-        return await Usage.ShowAsync();
+        return done;
     }
 
 #if DEBUG
@@ -74,14 +68,9 @@ try
     app.MapFrontPage();
     app.MapHealth();
 
-    if (args is [CheckCommand.Name, ..])
+    if (await CommandLine.RunAsync(args, app) is { } status)
     {
-        return CheckCommand.Describe(app, Console.Out);
-    }
-
-    if (args is [RevokeCommand.Name, ..])
-    {
-        return await RevokeCommand.Read(args)!.RunAsync(app, Console.Out, Console.Error);
+        return status;
     }
 
     await app.RunAsync();

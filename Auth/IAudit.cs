@@ -6,7 +6,11 @@ namespace McpFilesServer.Auth;
 internal interface IAudit
 {
     /// <summary>Returns when the record is durable.</summary>
-    Task RecordAsync(AuditRecord record, CancellationToken cancellationToken);
+    /// <returns>Its number; 0 when it is one of many refusals without a valid token, which are counted and not recorded one by one.</returns>
+    Task<long> RecordAsync(AuditRecord record, CancellationToken cancellationToken);
+
+    /// <summary>Records how something went that is already on record. Nobody waits for it.</summary>
+    void Follow(AuditRecord record);
 }
 
 /// <summary>One decision, in words for the operator. Never a token, an argument or content: names, hashes and reasons.</summary>
@@ -49,6 +53,24 @@ internal sealed record AuditRecord
     public string? ScopesNeeded { get; init; }
 
     public string? ScopesHeld { get; init; }
+
+    /// <summary>The number of the record that this one follows.</summary>
+    public long? About { get; init; }
+
+    /// <summary>The slug that the arguments named, when it has the form of one.</summary>
+    public string? Project { get; init; }
+
+    /// <summary>How long it took, in milliseconds.</summary>
+    public long? DurationMs { get; init; }
+
+    /// <summary>How many bytes were answered.</summary>
+    public long? Bytes { get; init; }
+
+    /// <summary>For how many this record stands.</summary>
+    public long? Repeated { get; init; }
+
+    /// <summary>More, in the server's own words.</summary>
+    public string? Detail { get; init; }
 
     /// <summary>A decision of the gateway.</summary>
     /// <param name="http">For the trace and the address.</param>

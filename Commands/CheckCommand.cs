@@ -15,10 +15,10 @@ internal static class CheckCommand
     public static IReadOnlyList<string> Problems(WebApplicationBuilder builder) =>
     [
         .. SettingsSetup.Problems<McpOptions>(builder), .. SettingsSetup.Problems<AuthOptions>(builder), .. SettingsSetup.Problems<LimitsOptions>(builder),
-        .. SettingsSetup.Problems<StorageOptions>(builder), .. SettingsSetup.Problems<FilesOptions>(builder), .. SettingsSetup.Problems<WorkspaceOptions>(builder), .. SettingsSetup.Problems<GraphOptions>(builder),
+        .. SettingsSetup.Problems<StorageOptions>(builder), .. SettingsSetup.Problems<FilesOptions>(builder), .. SettingsSetup.Problems<WorkspaceOptions>(builder), .. SettingsSetup.Problems<AuditOptions>(builder), .. SettingsSetup.Problems<GraphOptions>(builder),
         .. UnsafeSettings.Problems(
             builder.Configuration,
-            [McpOptions.Section, AuthOptions.Section, LimitsOptions.Section, StorageOptions.Section, FilesOptions.Section, WorkspaceOptions.Section, GraphOptions.Section],
+            [McpOptions.Section, AuthOptions.Section, LimitsOptions.Section, StorageOptions.Section, FilesOptions.Section, WorkspaceOptions.Section, AuditOptions.Section, GraphOptions.Section],
             builder.Environment),
     ];
 

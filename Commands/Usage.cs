@@ -10,11 +10,21 @@ internal static class Usage
                dotnet run -- revoke --user SUBJECT   revokes tokens of the running server; revoke alone says which
                dotnet run -- token USER "SCOPES"     prints an access token of the development provider (Debug builds)
                dotnet run -- approve                 writes tools.approved.json, for you to review (Debug builds)
+               dotnet run -- audit verify            says whether the audit is what was written
+               dotnet run -- audit export            writes it as JSON Lines
                settings can follow, such as --Storage:Directory=/srv/files
         """;
 
+    private static readonly string[] Commands =
+    [
+        CheckCommand.Name, RevokeCommand.Name, AuditCommand.Name,
+#if DEBUG
+        TokenCommand.Name, ApproveCommand.Name,
+#endif
+    ];
+
     /// <summary>Whether something was typed that is no command and no setting.</summary>
-    public static bool IsAskedFor(string[] args) => args is [var word, ..] && (!word.StartsWith('-') || word is "-h" or "--help" or "-?");
+    public static bool IsAskedFor(string[] args) => args is [var word, ..] && !Commands.Contains(word) && (!word.StartsWith('-') || word is "-h" or "--help" or "-?");
 
     public static async Task<int> ShowAsync()
     {

@@ -1,7 +1,5 @@
 using System.Threading.Channels;
-using Dapper;
 using McpFilesServer.Auth;
-using Microsoft.Data.Sqlite;
 
 namespace McpFilesServer.Data;
 
@@ -16,44 +14,70 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     /// <summary>How long anybody waits for a record. After that it counts as not written, and what it was to record does not happen.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(8);
 
-    private const string Insert =
-        """
-        insert into audit (recorded_at, kind, decision, reason, policy_version, trace_id, address, issuer, subject, client, token_id,
-                           method, target, arguments_digest, scopes_needed, scopes_held)
-        values (@RecordedAt, @Kind, @Decision, @Reason, @PolicyVersion, @TraceId, @Address, @Issuer, @Subject, @Client, @TokenId,
-                @Method, @Target, @ArgumentsDigest, @ScopesNeeded, @ScopesHeld)
-        """;
-
-    private readonly Database _database;
+    private readonly AuditDatabase _database;
+    private readonly AnonymousRecords _anonymous;
     private readonly TimeProvider _time;
+    private readonly ILogger _log;
 
     /// <summary>Bounded, so that a disk that has stopped fills no memory: whoever finds no place waits until his deadline.</summary>
     private readonly Channel<Pending> _queue = Channel.CreateBounded<Pending>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly ITimer _minute;
     private readonly Task _writer;
+    private long _lost;
 
-    public Audit(Database database, TimeProvider time)
+    public Audit(AuditDatabase database, AuditOptions options, TimeProvider time, ILogger<Audit> log)
     {
-        (_database, _time) = (database, time);
+        (_database, _anonymous, _time, _log) = (database, new AnonymousRecords(options.AnonymousPerMinute, time), time, log);
         _writer = Task.Run(WriteAllAsync);
+        _minute = time.CreateTimer(_ => FollowAll(_anonymous.Counted()), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
     }
 
-    public async Task RecordAsync(AuditRecord record, CancellationToken cancellationToken)
+    public async Task<long> RecordAsync(AuditRecord record, CancellationToken cancellationToken)
     {
-        var pending = new Pending(record, Database.Text(_time.GetUtcNow()), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        if (record.Issuer is null && record.Kind == "decision" && !_anonymous.Admits(record))
+        {
+            return 0;
+        }
+
+        var pending = new Pending(record, Now, new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
         await _queue.Writer.WriteAsync(pending, cancellationToken).AsTask().WaitAsync(Deadline, cancellationToken);
-        await pending.Written.Task.WaitAsync(Deadline, cancellationToken);
+        return await pending.Written!.Task.WaitAsync(Deadline, cancellationToken);
     }
 
-    /// <summary>Writes what is still there, then stops.</summary>
+    public void Follow(AuditRecord record)
+    {
+        if (!_queue.Writer.TryWrite(new Pending(record, Now, null)))
+        {
+            // What was decided is on record; how it went is lost, and that is said.
+            Interlocked.Increment(ref _lost);
+        }
+    }
+
+    /// <summary>Writes what is still there, then stops and says where the chain ends.</summary>
     public async ValueTask DisposeAsync()
     {
-        _queue.Writer.TryComplete();
-        await _writer;
+        await _minute.DisposeAsync();
+        FollowAll(_anonymous.Counted(now: true));
+        if (_queue.Writer.TryComplete())
+        {
+            await _writer;
+            _log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", _database.Head.Sequence, _database.Head.Hash);
+            _database.Dispose();
+        }
+    }
+
+    private string Now => Database.Text(_time.GetUtcNow());
+
+    private void FollowAll(IEnumerable<AuditRecord> records)
+    {
+        foreach (var record in records)
+        {
+            Follow(record);
+        }
     }
 
     private async Task WriteAllAsync()
     {
-        SqliteConnection? connection = null;
         var batch = new List<Pending>(MaxBatch);
         while (await _queue.Reader.WaitToReadAsync())
         {
@@ -63,56 +87,27 @@ internal sealed class Audit : IAudit, IAsyncDisposable
                 batch.Add(pending);
             }
 
+            if (Interlocked.Exchange(ref _lost, 0) is > 0 and var lost)
+            {
+                batch.Add(new Pending(new AuditRecord { Kind = "outcome", Decision = "error", Reason = "outcomes_lost", PolicyVersion = batch[0].Record.PolicyVersion, Repeated = lost }, Now, null));
+            }
+
             try
             {
-                connection ??= await OpenAsync();
-                Write(connection, batch);
-                batch.ForEach(pending => pending.Written.SetResult());
+                var first = _database.Append(batch.Select(pending => AuditChain.Values(pending.Record, pending.RecordedAt)));
+                for (var i = 0; i < batch.Count; i++)
+                {
+                    batch[i].Written?.SetResult(first + i);
+                }
             }
             catch (Exception e)
             {
-                batch.ForEach(pending => pending.Written.SetException(e));
-                connection?.Dispose();
-                connection = null;
+                _log.LogError(e, "The audit could not be written");
+                batch.ForEach(pending => pending.Written?.SetException(e));
+                Interlocked.Add(ref _lost, batch.Count(pending => pending.Written is null));
             }
         }
-
-        connection?.Dispose();
     }
 
-    private async Task<SqliteConnection> OpenAsync()
-    {
-        var connection = await _database.OpenAsync(CancellationToken.None);
-        await connection.ExecuteAsync("pragma synchronous = full");
-        return connection;
-    }
-
-    private static void Write(SqliteConnection connection, List<Pending> batch)
-    {
-        using var transaction = connection.BeginTransaction();
-        connection.Execute(Insert, batch.Select(pending => Row(pending.Record, pending.RecordedAt)), transaction);
-        transaction.Commit();
-    }
-
-    private static object Row(AuditRecord record, string recordedAt) => new
-    {
-        RecordedAt = recordedAt,
-        record.Kind,
-        record.Decision,
-        record.Reason,
-        record.PolicyVersion,
-        record.TraceId,
-        record.Address,
-        record.Issuer,
-        record.Subject,
-        record.Client,
-        record.TokenId,
-        record.Method,
-        record.Target,
-        record.ArgumentsDigest,
-        record.ScopesNeeded,
-        record.ScopesHeld,
-    };
-
-    private sealed record Pending(AuditRecord Record, string RecordedAt, TaskCompletionSource Written);
+    private sealed record Pending(AuditRecord Record, string RecordedAt, TaskCompletionSource<long>? Written);
 }

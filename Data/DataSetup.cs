@@ -14,6 +14,7 @@ internal static class DataSetup
     {
         var storage = builder.AddSettings<StorageOptions>();
         var files = builder.AddSettings<FilesOptions>();
+        var audit = builder.AddSettings<AuditOptions>();
         builder.AddSettings<WorkspaceOptions>();
         if (!builder.Configuration.GetSection($"{GraphOptions.Section}:{nameof(GraphOptions.Scopes)}").Exists())
         {
@@ -27,8 +28,9 @@ internal static class DataSetup
         var mounts = Mounted(files, builder.Environment, directory, root);
         var services = builder.Services;
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, DatabaseFile), "Schema")));
-        services.AddSingleton<IAudit>(provider =>
-            new Audit(Make(directory, () => new Database(Path.Combine(directory, "audit.db"), "AuditSchema")), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => Make(directory, () => new AuditDatabase(
+            new Database(AuditFile(directory), "AuditSchema"), new AuditAnchor(Anchor(audit, builder.Environment, directory)), provider.GetRequiredService<TimeProvider>())));
+        services.AddSingleton<IAudit, Audit>().AddHostedService<AuditRetention>();
         services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
@@ -46,6 +48,18 @@ internal static class DataSetup
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         services.AddHealthChecks().AddCheck<StorageHealth>("storage", tags: ["ready"]);
     }
+
+    /// <summary>The verification of the audit where the settings say it is, without a server.</summary>
+    public static AuditVerification Verification(this WebApplicationBuilder builder)
+    {
+        var directory = Path.GetFullPath(builder.AddSettings<StorageOptions>().Directory, builder.Environment.ContentRootPath);
+        return new AuditVerification(AuditFile(directory), Anchor(builder.AddSettings<AuditOptions>(), builder.Environment, directory));
+    }
+
+    private static string AuditFile(string directory) => Path.Combine(directory, "audit.db");
+
+    private static string Anchor(AuditOptions audit, IHostEnvironment environment, string directory) =>
+        audit.Anchor is null ? Path.Combine(directory, "audit.anchor") : Path.GetFullPath(audit.Anchor, environment.ContentRootPath);
 
     /// <exception cref="SettingsException">A mounted folder lies among the server's own.</exception>
     private static Dictionary<string, ProjectFolder> Mounted(FilesOptions files, IHostEnvironment environment, string storage, string root)

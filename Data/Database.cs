@@ -19,18 +19,8 @@ internal sealed class Database : IDisposable
     {
         _file = file;
         _connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
-        if (!OperatingSystem.IsWindows())
-        {
-            // Nobody else's to read; SQLite gives the files beside it the same mode.
-            new FileStream(file, new FileStreamOptions
-            {
-                Mode = FileMode.OpenOrCreate,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.ReadWrite,
-                UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }).Dispose();
-        }
-
+        // Nobody else's to read; SQLite gives the files beside it the same mode.
+        new FileStream(file, OwnerOnly(FileMode.OpenOrCreate)).Dispose();
         Migrate(schema);
     }
 
@@ -49,6 +39,35 @@ internal sealed class Database : IDisposable
         catch
         {
             await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>How a file is opened that only the server's own user may read and write. Windows gives it the rights of its folder.</summary>
+    public static FileStreamOptions OwnerOnly(FileMode mode)
+    {
+        var options = new FileStreamOptions { Mode = mode, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return options;
+    }
+
+    /// <summary>Opens a pooled connection at once, for what has a thread of its own. The caller disposes it.</summary>
+    public SqliteConnection Open(string pragma)
+    {
+        var connection = new SqliteConnection(_connectionString);
+        try
+        {
+            connection.Open();
+            connection.Execute(pragma);
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
             throw;
         }
     }

@@ -68,10 +68,15 @@ internal sealed class ApprovedSurface(JsonObject approved)
     private static JsonObject Sorted(IEnumerable<(string Name, JsonNode Shown)> primitives) =>
         new(primitives.OrderBy(primitive => primitive.Name, StringComparer.Ordinal).Select(primitive => KeyValuePair.Create(primitive.Name, (JsonNode?)primitive.Shown)));
 
-    private static JsonObject Shown<T>(T primitive, IReadOnlyList<object> metadata)
+    private static JsonNode Shown<T>(T primitive, IReadOnlyList<object> metadata)
     {
         var shown = JsonSerializer.SerializeToNode(primitive, McpJsonUtilities.DefaultOptions)!.AsObject();
         shown["scopes"] = new JsonArray([.. metadata.OfType<RequiresScopeAttribute>().SelectMany(attribute => attribute.Scopes).Select(scope => JsonValue.Create(scope))]);
+        if (metadata.OfType<AsksHumanAttribute>().SingleOrDefault() is { } asks)
+        {
+            shown["asks"] = asks.Question.Name;
+        }
+
         if (metadata.OfType<DownstreamAttribute>().SingleOrDefault() is { } downstream)
         {
             shown["downstream"] = new JsonObject { ["resource"] = downstream.Resource, ["scopes"] = new JsonArray([.. downstream.Scopes.Select(scope => JsonValue.Create(scope))]) };

@@ -32,7 +32,7 @@ internal sealed class Arguments
             var schema = JsonSerializer.SerializeToNode(tool.InputSchema)!.AsObject();
             Close(schema);
             tool.InputSchema = JsonSerializer.SerializeToElement(schema);
-            _schemas.Add(tool.Name, JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult());
+            _schemas.Add(tool.Name, Compiled(tool.Name, schema));
         }
     }
 
@@ -49,6 +49,19 @@ internal sealed class Arguments
         {
             // The validator compares numbers as decimals, and some are beyond that.
             return "An argument has a number that is too large.";
+        }
+    }
+
+    /// <exception cref="SettingsException">The validator cannot hold anything to this schema.</exception>
+    private static JsonSchema Compiled(string tool, JsonObject schema)
+    {
+        try
+        {
+            return JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult();
+        }
+        catch (Exception e) when (e is Newtonsoft.Json.JsonException or InvalidOperationException or ArgumentException)
+        {
+            throw new SettingsException($"The arguments of the tool '{tool}' have a schema that cannot be checked. Give each argument a plain type: text, number, true or false, a list or a record.");
         }
     }
 

@@ -403,7 +403,11 @@ public sealed class GatewayAttacks(Target target)
 
     private sealed class BrokenAudit(string fault) : IAudit
     {
-        public async Task RecordAsync(AuditRecord record, CancellationToken cancellationToken)
+        public void Follow(AuditRecord record)
+        {
+        }
+
+        public async Task<long> RecordAsync(AuditRecord record, CancellationToken cancellationToken)
         {
             if (fault == "throws")
             {

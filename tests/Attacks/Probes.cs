@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using McpFilesServer.Auth;
+using McpFilesServer.Tests.Host;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using ModelContextProtocol.Protocol;
@@ -24,10 +25,10 @@ internal sealed class Probes
     public void AddTo(IServiceCollection services)
     {
         services.AddSingleton(this);
-        services.AddSingleton(provider => McpServerTool.Create(Read, new() { Services = provider, Name = "probe_read" }));
-        services.AddSingleton(provider => McpServerTool.Create(Write, new() { Services = provider, Name = "probe_write" }));
-        services.AddSingleton(provider => McpServerTool.Create(Delete, new() { Services = provider, Name = "probe_delete" }));
-        services.AddSingleton(provider => McpServerTool.Create(WhoAmI, new() { Services = provider, Name = "probe_who" }));
+        services.AddSingleton(provider => McpServerTool.Create(Read, Declared.Tool("probe_read", provider)));
+        services.AddSingleton(provider => McpServerTool.Create(Write, Declared.Tool("probe_write", provider)));
+        services.AddSingleton(provider => McpServerTool.Create(Delete, Declared.Tool("probe_delete", provider)));
+        services.AddSingleton(provider => McpServerTool.Create(WhoAmI, Declared.Tool("probe_who", provider)));
         services.AddSingleton(provider => McpServerPrompt.Create(Prompt, new() { Services = provider, Name = "probe_prompt" }));
         services.AddSingleton(provider => McpServerResource.Create(Secret, new() { Services = provider, UriTemplate = "probe://secret/fixed", Name = "probe_secret" }));
         services.AddSingleton(provider => McpServerResource.Create(Open, new() { Services = provider, UriTemplate = "probe://open/{id}", Name = "probe_open" }));

@@ -110,7 +110,15 @@ public sealed class GatewayFaultTests
 
     private sealed class FailingAudit(Func<CancellationToken, Task> record) : IAudit
     {
-        public Task RecordAsync(AuditRecord item, CancellationToken cancellationToken) => record(cancellationToken);
+        public async Task<long> RecordAsync(AuditRecord item, CancellationToken cancellationToken)
+        {
+            await record(cancellationToken);
+            return 0;
+        }
+
+        public void Follow(AuditRecord item)
+        {
+        }
     }
 
     /// <summary>Another message gets to the SDK than the one that was decided on.</summary>

@@ -143,7 +143,7 @@ public sealed class LimitsTests
             services =>
             {
                 clock.Replace(services);
-                services.AddSingleton(McpServerTool.Create(Large, new() { Name = "large" }));
+                services.AddSingleton(McpServerTool.Create(Large, Declared.Tool("large")));
             },
             ("Limits:BytesPerMinute", "60000"));
         var alice = Token(server);
@@ -212,7 +212,7 @@ public sealed class LimitsTests
     {
         var audit = new BrokenAudit();
         await using var server = await Server.StartAsync(
-            services => services.AddSingleton<IAudit>(audit).AddSingleton(McpServerTool.Create(Broken, new() { Name = "broken" })),
+            services => services.AddSingleton<IAudit>(audit).AddSingleton(McpServerTool.Create(Broken, Declared.Tool("broken"))),
             ("Limits:ConcurrentCalls", "1"));
         var alice = Token(server);
 
@@ -329,6 +329,10 @@ public sealed class LimitsTests
     {
         public bool Fails { get; set; }
 
-        public Task RecordAsync(AuditRecord record, CancellationToken cancellationToken) => Fails ? throw new IOException("full") : Task.CompletedTask;
+        public Task<long> RecordAsync(AuditRecord record, CancellationToken cancellationToken) => Fails ? throw new IOException("full") : Task.FromResult(1L);
+
+        public void Follow(AuditRecord record)
+        {
+        }
     }
 }

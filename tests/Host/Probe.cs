@@ -10,7 +10,7 @@ internal sealed class Probe
 
     public int Runs => _runs;
 
-    public McpServerTool Tool(string name = "probe") => McpServerTool.Create(Run, new McpServerToolCreateOptions { Name = name });
+    public McpServerTool Tool(string name = "probe") => McpServerTool.Create(Run, Declared.Tool(name));
 
     [RequiresScope(Scopes.ProjectsRead)]
     private string Run()

@@ -2,14 +2,17 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using McpFilesServer.Tests.Host;
+using McpFilesServer.Tools;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using ModelContextProtocol.Server;
 using Xunit;
 
 [assembly: AssemblyFixture(typeof(Server))]
@@ -46,7 +49,7 @@ public sealed class Server : IAsyncLifetime
             settings.Concat(
             [
                 ("Storage:Directory", Storage), ("Mcp:Resource", Resource), ("Dev:Url", $"http://localhost:{providerPort}"), ("Limits:CallsPerMinute", "1000000"),
-                ("Limits:ConcurrentCalls", "1000"), ("Limits:BytesPerMinute", "100000000000"), ("Files:ProjectsPerOwner", "100000"),
+                ("Limits:ConcurrentCalls", "1000"), ("Limits:BytesPerMinute", "100000000000"), ("Files:ProjectsPerOwner", "100000"), ("Audit:AnonymousPerMinute", "1000000"),
             ]).DistinctBy(setting => setting.Item1),
             services);
         _factory.UseKestrel(kestrel => kestrel.ListenLocalhost(port));
@@ -182,7 +185,16 @@ public sealed class Server : IAsyncLifetime
         {
             builder.UseEnvironment(Environments.Development);
             builder.ConfigureLogging(logging => logging.ClearProviders());
-            builder.ConfigureTestServices(collection => services?.Invoke(collection));
+            builder.ConfigureTestServices(collection =>
+            {
+                services?.Invoke(collection);
+                // What a test adds to the surface is approved by the test.
+                if (services is not null)
+                {
+                    collection.Replace(ServiceDescriptor.Singleton(provider => new ApprovedSurface(ApprovedSurface.Describe(
+                        provider.GetServices<McpServerTool>(), provider.GetServices<McpServerPrompt>(), provider.GetServices<McpServerResource>()))));
+                }
+            });
         }
     }
 }

@@ -19,7 +19,7 @@ internal sealed class SlowProbe
     /// <summary>Lets the tool finish.</summary>
     public bool Finish { get; set; }
 
-    public McpServerTool Tool(string name = "slow_probe") => McpServerTool.Create(RunAsync, new McpServerToolCreateOptions { Name = name });
+    public McpServerTool Tool(string name = "slow_probe") => McpServerTool.Create(RunAsync, Declared.Tool(name));
 
     /// <summary>A call of the tool that wants to hear of its progress, so that the answer is a stream from the start.</summary>
     public static Message Call(string name = "slow_probe")

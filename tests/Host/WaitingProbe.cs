@@ -11,7 +11,7 @@ internal sealed class WaitingProbe
 
     public int Running => Volatile.Read(ref _running);
 
-    public McpServerTool Tool() => McpServerTool.Create(RunAsync, new McpServerToolCreateOptions { Name = "slow_probe" });
+    public McpServerTool Tool() => McpServerTool.Create(RunAsync, Declared.Tool("slow_probe"));
 
     public void LetGo() => _go.TrySetResult();
 

@@ -1,0 +1,153 @@
+using Dapper;
+using McpFilesServer.Auth;
+using Microsoft.Data.Sqlite;
+
+namespace McpFilesServer.Data;
+
+/// <summary>
+/// The database file of the audit, and its anchor. Records are appended in transactions that are on the disk when they return (synchronous = full). The head is
+/// read in the transaction, because a command of the operator may append beside the server.
+/// </summary>
+internal sealed class AuditDatabase : IDisposable
+{
+    private const string TailMissing = "audit_tail_missing";
+
+    private static readonly string InsertText =
+        $"insert into audit (sequence, {string.Join(", ", AuditChain.Columns)}, hash) values ($sequence, {string.Join(", ", AuditChain.Columns.Select(column => "$" + column))}, $hash)";
+
+    private readonly Database _database;
+    private readonly AuditAnchor _anchor;
+    private SqliteConnection? _connection;
+
+    /// <param name="database">The database file.</param>
+    /// <param name="anchor">The anchor; it is disposed with this.</param>
+    /// <param name="time">For the record of a tail that is missing.</param>
+    public AuditDatabase(Database database, AuditAnchor anchor, TimeProvider time)
+    {
+        (_database, _anchor) = (database, anchor);
+        ContinueFromAnchor(time);
+    }
+
+    /// <summary>The last record that was appended here.</summary>
+    public Link Head { get; private set; }
+
+    /// <summary>Appends records, all or none, and waits until they are on the disk.</summary>
+    /// <returns>The number of the first.</returns>
+    public long Append(IEnumerable<object?[]> records) => Append(records, null);
+
+    private long Append(IEnumerable<object?[]> records, Link? after)
+    {
+        try
+        {
+            _connection ??= Open();
+            using var transaction = _connection.BeginTransaction();
+            var head = after ?? ReadHead(_connection, transaction);
+            Insert(_connection, transaction, head, records);
+            return head.Sequence + 1;
+        }
+        catch
+        {
+            _connection?.Dispose();
+            _connection = null;
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Takes away the oldest records, at most <paramref name="max"/>, of those that retention does not want any more, and records that: the chain then begins after them.
+    /// </summary>
+    /// <returns>How many were taken away.</returns>
+    public int Prune(string before, int max, string now)
+    {
+        using var connection = Open();
+        using var transaction = connection.BeginTransaction();
+        // By the number of the first that stays: a clock that was set back must not take away what came after.
+        var last = connection.QuerySingleOrDefault<(long Sequence, string Hash)?>(
+            """
+            select sequence, hash from audit
+            where hash is not null
+              and sequence < coalesce((select min(sequence) from audit where recorded_at >= @before), (select max(sequence) from audit))
+              and sequence <= (select sequence from audit_start) + @max
+            order by sequence desc limit 1
+            """, new { before, max }, transaction);
+        if (last is not var (sequence, hash))
+        {
+            return 0;
+        }
+
+        var removed = connection.Execute("delete from audit where sequence <= @sequence", new { sequence }, transaction);
+        connection.Execute("update audit_start set sequence = @sequence, hash = @hash", new { sequence, hash }, transaction);
+        var record = new AuditRecord { Kind = "configuration", Decision = "allow", Reason = "audit_pruned", PolicyVersion = "", Repeated = removed, About = sequence };
+        Insert(connection, transaction, ReadHead(connection, transaction), [AuditChain.Values(record, now)]);
+        return removed;
+    }
+
+    /// <summary>Whether this can still be written to, as far as can be said without writing.</summary>
+    public bool IsThere => _database.IsThere;
+
+    public void Dispose()
+    {
+        _connection?.Dispose();
+        _anchor.Dispose();
+    }
+
+    private void Insert(SqliteConnection connection, SqliteTransaction transaction, Link head, IEnumerable<object?[]> records)
+    {
+        using var command = Prepare(connection, transaction);
+        foreach (var values in records)
+        {
+            head = new Link(head.Sequence + 1, AuditChain.Hash(head.Hash, head.Sequence + 1, values));
+            Fill(command, head, values);
+            command.ExecuteNonQuery();
+        }
+
+        transaction.Commit();
+        Head = head;
+        _anchor.Write(head);
+    }
+
+    // A tail that was cut off must not be covered by new records under its old numbers: the chain goes on from the anchor, and the gap stays for all to see.
+    private void ContinueFromAnchor(TimeProvider time)
+    {
+        var anchored = _anchor.Read();
+        using var connection = Open();
+        Head = ReadHead(connection, null);
+        if (anchored is { } link && link.Sequence > Head.Sequence)
+        {
+            var record = new AuditRecord { Kind = "configuration", Decision = "error", Reason = TailMissing, PolicyVersion = "", Detail = $"records {Head.Sequence + 1} to {link.Sequence}" };
+            Append([AuditChain.Values(record, Database.Text(time.GetUtcNow()))], after: link);
+        }
+    }
+
+    private SqliteConnection Open() => _database.Open("pragma synchronous = full");
+
+    private static Link ReadHead(SqliteConnection connection, SqliteTransaction? transaction)
+    {
+        var (sequence, hash) = connection.QuerySingleOrDefault<(long, string)?>("select sequence, hash from audit where hash is not null order by sequence desc limit 1", transaction: transaction)
+            ?? connection.QuerySingle<(long, string)>("select sequence, hash from audit_start", transaction: transaction);
+        return new Link(sequence, hash);
+    }
+
+    private static SqliteCommand Prepare(SqliteConnection connection, SqliteTransaction transaction)
+    {
+        var command = connection.CreateCommand();
+        (command.CommandText, command.Transaction) = (InsertText, transaction);
+        foreach (var column in (IEnumerable<string>)["sequence", .. AuditChain.Columns, "hash"])
+        {
+            command.Parameters.Add(new SqliteParameter("$" + column, DBNull.Value));
+        }
+
+        return command;
+    }
+
+    private static void Fill(SqliteCommand command, Link link, object?[] values)
+    {
+        command.Parameters[0].Value = link.Sequence;
+        for (var i = 0; i < values.Length; i++)
+        {
+            command.Parameters[i + 1].Value = values[i] ?? DBNull.Value;
+        }
+
+        command.Parameters[^1].Value = link.Hash;
+    }
+}

@@ -48,7 +48,7 @@ public sealed class TrashTests
         var mine = await Mine.OfAsync(server);
         var trash = server.Services.GetRequiredService<Trash>();
         var alice = new Person(server.Provider.AbsoluteUri, Tokens.Alice, "alice");
-        var place = await server.Services.GetRequiredService<Places>().OpenAsync(alice, mine.Slug, McpFilesServer.Data.Role.Owner, CancellationToken.None);
+        var place = await server.Services.GetRequiredService<Places>().OpenAsync(alice, mine.Slug, null, McpFilesServer.Data.Role.Owner, CancellationToken.None);
         await mine.DoAsync("create_directory", new { path = "d/e/f" });
         Directory.CreateSymbolicLink(mine.On("d/link"), "/etc");
         await File.WriteAllTextAsync(mine.On("d/e/a.txt"), "a");

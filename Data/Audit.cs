@@ -53,7 +53,7 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         }
     }
 
-    /// <summary>Writes what is still there, then stops and says where the chain ends.</summary>
+    /// <summary>Writes what is still there, then stops.</summary>
     public async ValueTask DisposeAsync()
     {
         await _minute.DisposeAsync();
@@ -61,7 +61,6 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         if (_queue.Writer.TryComplete())
         {
             await _writer;
-            _log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", _database.Head.Sequence, _database.Head.Hash);
             _database.Dispose();
         }
     }

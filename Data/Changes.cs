@@ -49,10 +49,11 @@ internal sealed partial class Changes(TrashTable table, Trash trash, Quotas quot
     public async Task<FileEntry> CopyAsync(IPerson person, Place place, string source, string destination, CancellationToken cancellationToken)
     {
         var change = new Change(person, place, place.Path(destination), "copy_file", cancellationToken);
-        using var from = place.Folder.OpenRead(place.Path(source));
+        var origin = place.Path(source);
+        using var from = place.Folder.OpenRead(origin);
         RequireSize(from.Entry.Size!.Value);
         return await CreateAsync(
-            change, from.Entry.Size!.Value, staged => ProjectFolder.CopyContent(from, staged, change.Path, cancellationToken), ProjectFolder.ModeOf(from), from.Entry.Path);
+            change, from.Entry.Size!.Value, staged => ProjectFolder.CopyContent(from, staged, change.Path, cancellationToken), ProjectFolder.ModeOf(from), origin.Text);
     }
 
     /// <summary>Gives a file or directory another path.</summary>
@@ -61,8 +62,9 @@ internal sealed partial class Changes(TrashTable table, Trash trash, Quotas quot
     {
         var change = new Change(person, place, place.Path(source), "move_file", cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        var moved = place.Folder.Move(change.Path, place.Path(destination));
-        await trash.RecordedAsync(table.RecordAsync(change.Activity(moved.Path), CancellationToken.None));
+        var target = place.Path(destination);
+        var moved = place.Folder.Move(change.Path, target);
+        await trash.RecordedAsync(table.RecordAsync(change.Activity(target.Text), CancellationToken.None));
         return moved;
     }
 

@@ -30,7 +30,7 @@ internal static class DataSetup
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, DatabaseFile), "Schema")));
         services.AddSingleton(provider => Make(directory, () => new AuditDatabase(
             new Database(AuditFile(directory), "AuditSchema"), new AuditAnchor(Anchor(audit, builder.Environment, directory)), provider.GetRequiredService<TimeProvider>())));
-        services.AddSingleton<IAudit, Audit>().AddHostedService<AuditRetention>();
+        services.AddSingleton<IAudit, Audit>().AddHostedService<AuditKeeper>();
         services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));

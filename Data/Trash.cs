@@ -113,7 +113,7 @@ internal sealed partial class Trash(TrashTable table, ProjectFolders folders, Qu
 
         for (var i = 0; i < MaxNames; i++)
         {
-            if (folder.Restore(id, i == 0 ? path : path.Parent.Join(ProjectPath.Parse(FreeName(path.Name, i)))) is { } entry)
+            if (folder.Restore(id, i == 0 ? path : path.Parent.Child(FreeName(path.Name, i)) ?? throw new ProblemException(NameRules.TooLong)) is { } entry)
             {
                 return entry;
             }

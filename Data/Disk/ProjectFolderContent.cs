@@ -71,7 +71,7 @@ internal sealed partial class ProjectFolder
         {
             foreach (var name in path.Components)
             {
-                at = at.Join(ProjectPath.Parse(name));
+                at = at.Child(name)!;
                 Require(OpenOrMake(held, name, out var next), at);
                 held.Dispose();
                 held = next!;

@@ -105,7 +105,7 @@ internal sealed partial class ProjectFolder
     public FileEntry Move(ProjectPath source, ProjectPath destination)
     {
         RefuseWhenReadOnly();
-        if ($"{destination.Text}/".StartsWith($"{source.Text}/", StringComparison.Ordinal) && destination != source)
+        if ($"{destination.Text}/".StartsWith($"{source.Text}/", StringComparison.Ordinal) && destination.Text != source.Text)
         {
             throw new ProblemException("A directory cannot be moved into itself.");
         }

@@ -116,9 +116,9 @@ public sealed class AuditTests : IAsyncDisposable
         await CloseAsync();
         var database = Open();
         database.Append([AuditChain.Values(Record(), "1999-01-01T00:00:00.000Z")]);
-        database.Append([AuditChain.Values(Record(), "2030-01-01T00:00:00.000Z")]);
+        database.Append([AuditChain.Values(Record(), Text(_time.GetUtcNow()))]);
 
-        Assert.Equal(0, database.Prune("2029-01-01T00:00:00.000Z", 100, "2030-01-01T00:00:00.000Z"));
+        Assert.Equal(0, database.Prune(Text(_time.GetUtcNow() - TimeSpan.FromDays(1)), 100, Text(_time.GetUtcNow())));
 
         database.Dispose();
         Assert.Empty(Problems());

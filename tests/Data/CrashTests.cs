@@ -44,7 +44,7 @@ public sealed class CrashTests : IDisposable
 
             _ending = false;
             var work = Enumerable.Range(0, 6).Select(worker => Task.Run(() => WorkAsync(server, worker))).ToList();
-            await BusyAsync(_acknowledged.Count + Random.Shared.Next(2, 12), work);
+            await BusyAsync(_acknowledged.Count + Random.Shared.Next(6, 14), work);
             await Task.Delay(Random.Shared.Next(200));
             _ending = true;
             await server.EndAsync(kill);

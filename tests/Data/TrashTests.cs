@@ -1,4 +1,6 @@
+using System.Collections.Frozen;
 using System.Diagnostics;
+using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using McpFilesServer.Tests.Host;
 using Microsoft.Extensions.DependencyInjection;
@@ -47,7 +49,8 @@ public sealed class TrashTests
         await using var server = await Server.StartAsync(null, ("Files:Quota:Files", "5"));
         var mine = await Mine.OfAsync(server);
         var trash = server.Services.GetRequiredService<Trash>();
-        var alice = new Person(server.Provider.AbsoluteUri, Tokens.Alice, "alice");
+        var alice = new Caller(
+            server.Provider.AbsoluteUri, Tokens.Alice, "alice", "test", "token", FrozenSet<string>.Empty, IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
         var place = await server.Services.GetRequiredService<Places>().OpenAsync(alice, mine.Slug, null, McpFilesServer.Data.Role.Owner, CancellationToken.None);
         await mine.DoAsync("create_directory", new { path = "d/e/f" });
         Directory.CreateSymbolicLink(mine.On("d/link"), "/etc");

@@ -116,12 +116,12 @@ public sealed class ResourcesTests(Server server)
     public async Task A_file_beyond_the_limit_is_refused_with_what_to_do_instead()
     {
         var (token, slug) = await ProjectAsync();
-        await File.WriteAllBytesAsync(OnDisk(slug, "large.txt"), new byte[(512 * 1024) + 1]);
+        await File.WriteAllBytesAsync(OnDisk(slug, "large.txt"), new byte[(1024 * 1024) + 1]);
 
         var answer = await server.SendAsync(token, Read($"project://{slug}/large.txt"));
 
         Assert.Equal(-32602, answer.ErrorCode);
-        Assert.Equal("This file is larger than the 524288 bytes that a resource may have. Read it in parts with read_text_file.", answer.ErrorMessage);
+        Assert.Equal("This file is larger than the 1048576 bytes that a resource may have. Read it in parts with read_text_file.", answer.ErrorMessage);
     }
 
     [Fact]

@@ -35,6 +35,8 @@ public sealed class SubscriptionsTests(Server server)
     public async Task A_file_that_comes_and_goes_and_a_directory_and_a_project_whose_list_changes_are_told()
     {
         var (token, slug) = await ProjectAsync();
+        // Makes the project's trash, too, which is in its top directory and nobody sees.
+        await server.CallAsync(token, "write_file", new { project = slug, path = "first.txt", content = "x" });
         Directory.CreateDirectory(OnDisk(slug, "docs"));
         await using var file = await Listening.OpenAsync(server, token, $"project://{slug}/docs/new.txt");
         await using var directory = await Listening.OpenAsync(server, token, $"project://{slug}/docs");
@@ -57,7 +59,7 @@ public sealed class SubscriptionsTests(Server server)
     {
         var (alice, slug) = await ProjectAsync();
         var bob = await server.Tokens.OfAsync("bob", All);
-        await server.CallAsync(alice, "set_member", new { project = slug, user = Tokens.Bob, role = "reader" });
+        Assert.False((await server.ConfirmAsync(alice, "set_member", new { project = slug, user = Tokens.Bob, role = "reader" })).IsError);
         var (foreign, other) = await ProjectAsync();
         await using var stream = await Listening.OpenAsync(server, bob, $"project://{slug}/a.txt", $"project://{other}/a.txt", "project://no-such-project/a.txt");
 

@@ -179,7 +179,7 @@ internal sealed class Gateway(
 
     /// <summary>
     /// The rule itself, deny cases first: a message that contradicts its headers, a client or application that may not call, something that does not
-    /// exist, a scope that is missing. What is left goes on. It looks at nothing but its arguments.
+    /// exist, a scope that is missing. What is left goes on. Beside its arguments it looks at the list of sessions, and at nothing else.
     /// </summary>
     private (Operation? Operation, Refusal? Refusal) Judge(HttpContext http, Caller caller, Envelope message, out Session? session)
     {

@@ -88,6 +88,7 @@ internal sealed class Sessions(McpOptions mcp, LimitsOptions limits)
         {
             lock (_lock)
             {
+                _open.Remove((string)http.Items[typeof(Session)]!);
                 _open.Add(id, new Session(http.Features.Get<Decision>()!.Caller));
             }
         }
@@ -105,7 +106,7 @@ internal sealed class Sessions(McpOptions mcp, LimitsOptions limits)
         }
     }
 
-    /// <summary>Takes a place until the answer to initialize is out; from then on the session itself has one.</summary>
+    /// <summary>Takes the place that the session will have; it is free again when none comes of it.</summary>
     private bool MakeRoom(HttpContext http, Caller caller)
     {
         var place = $"a place for {http.TraceIdentifier} {Guid.NewGuid()}";
@@ -119,6 +120,7 @@ internal sealed class Sessions(McpOptions mcp, LimitsOptions limits)
             _open.Add(place, new Session(caller));
         }
 
+        http.Items[typeof(Session)] = place;
         http.Response.OnCompleted(() =>
         {
             lock (_lock)

@@ -46,6 +46,17 @@ internal sealed class ShredderTools(Shreds shreds, Projects projects, Caller cal
         return $"shredded {what} {count} {more?.Count}";
     }
 
+    [McpServerTool(Name = "shred_abroad", Title = "Shred abroad", ReadOnly = false, Destructive = true, Idempotent = false, OpenWorld = true)]
+    [RequiresScope(Scopes.FilesDelete)]
+    [Downstream(Graph.Resource, "User.ReadBasic.All")]
+    [AsksHuman<ShredQuestion>]
+    [Description("Shreds something elsewhere for good.")]
+    public string ShredAbroad([Description(Arguments.Project)] string project, [Description("What to shred.")] string what)
+    {
+        shreds.Shred();
+        return $"shredded abroad {project} {what}";
+    }
+
     [McpServerTool(Name = "shred_all", Title = "Shred all", ReadOnly = false, Destructive = true, Idempotent = false, OpenWorld = false)]
     [RequiresScope(Scopes.FilesDelete)]
     [AsksHuman<ShredQuestion>]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
+using McpFilesServer.Tools;
 using Microsoft.Extensions.DependencyInjection;
 using ModelContextProtocol.Server;
 using Xunit;
@@ -84,6 +85,36 @@ public sealed class ConfirmationTests(Shredding shredding) : IClassFixture<Shred
         var done = await Server.SendAsync(token, Rounds.Second(state, arguments: """{ "more":["x"], "count":5, "what":"\u0061b", "project":"welcome" }"""));
 
         Assert.Equal("shredded ab 5 1", done.Content);
+    }
+
+    [Theory]
+    [InlineData("""{"a":1,"b":{"c":[1,2.50],"d":"x"}}""", """{ "b": { "d": "\u0078", "c": [1e0, 2.5] }, "a": 1.00 }""", true)]
+    [InlineData("""{"a":100}""", """{"a":1e2}""", true)]
+    [InlineData("""{"a":1}""", """{"a":"1"}""", false)]
+    [InlineData("""{"a":[1,2]}""", """{"a":[2,1]}""", false)]
+    [InlineData("""{"a":null}""", "{}", false)]
+    [InlineData("""{"a":"b\",\"c\":\"d"}""", """{"a":"b","c":"d"}""", false)]
+    [InlineData("""{"a":1e400}""", """{"a":2e400}""", false)]
+    [InlineData("""{"a":0.1}""", """{"a":0.10000000000000001}""", false)]
+    public void Arguments_have_one_form_and_only_what_means_the_same_has_the_same(string one, string other, bool same)
+    {
+        string Digest(string json) => CanonicalJson.Digest(System.Text.Json.JsonElement.Parse(json).EnumerateObject().Select(member => KeyValuePair.Create(member.Name, member.Value)));
+
+        Assert.Equal(same, Digest(one) == Digest(other));
+    }
+
+    [Fact]
+    public async Task Nothing_is_exchanged_for_a_tool_before_the_person_has_answered()
+    {
+        var shreds = new Shreds();
+        await using var own = await Server.StartAsync(shreds.AddTo, ("Obo:ClientCredentials:0:ClientSecret", "not the secret"));
+        var token = own.Tokens.Forge(claims => claims["scope"] = "files:delete");
+
+        var state = await own.AskAsync(token, tool: "shred_abroad");
+
+        Assert.DoesNotContain(own.AuditRows(), row => row.GetProperty("kind").GetString() == "exchange");
+        Assert.Equal("The downstream service could not be reached on your behalf. Try again in a minute.", (await own.SendAsync(token, Rounds.Second(state, tool: "shred_abroad"))).Failure);
+        Assert.Equal(0, shreds.Runs);
     }
 
     [Fact]

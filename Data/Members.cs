@@ -36,14 +36,6 @@ internal sealed class Members(Database database, TimeProvider time)
             new { project.Id }, cancellationToken: cancellationToken))).AsList();
     }
 
-    /// <summary>The role of a person of the caller's issuer; null when he is no member.</summary>
-    public async Task<string?> RoleOfAsync(IPerson person, string slug, string subject, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var project = await Projects.FindAsync(connection, person, slug, Roles.ChangeMembers, cancellationToken);
-        return await RoleAsync(connection, project, person.Issuer, subject, cancellationToken);
-    }
-
     /// <summary>Makes a person of the caller's issuer a member, or gives a member another role.</summary>
     /// <param name="person">The owner who does it.</param>
     /// <param name="slug">The project.</param>
@@ -78,6 +70,7 @@ internal sealed class Members(Database database, TimeProvider time)
         var member = await connection.QuerySingleAsync<Member>(new CommandDefinition(
             "select subject as Subject, issuer as Issuer, name as Name, role as Role, added_at as AddedAt from member where project_id = @Id and issuer = @Issuer and subject = @subject",
             new { project.Id, person.Issuer, subject }, cancellationToken: cancellationToken));
+        await new Activity(project.Id, person, "set_member", Detail: $"{member.Name}: {member.Role}").RecordAsync(connection, (SqliteTransaction)transaction, Database.Text(time.GetUtcNow()));
         await transaction.CommitAsync(cancellationToken);
         return member;
     }
@@ -91,6 +84,8 @@ internal sealed class Members(Database database, TimeProvider time)
         var leaves = string.Equals(subject, person.Subject, StringComparison.Ordinal);
         var project = await Projects.FindAsync(connection, person, slug, leaves ? Roles.LeaveProject : Roles.ChangeMembers, cancellationToken);
         await RequireAnotherOwnerAsync(connection, project, person.Issuer, subject, cancellationToken);
+        var name = await connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            "select name from member where project_id = @Id and issuer = @Issuer and subject = @subject", new { project.Id, person.Issuer, subject }, cancellationToken: cancellationToken));
         var removed = await connection.ExecuteAsync(new CommandDefinition(
             "delete from member where project_id = @Id and issuer = @Issuer and subject = @subject", new { project.Id, person.Issuer, subject }, cancellationToken: cancellationToken));
         if (removed == 0)
@@ -98,6 +93,7 @@ internal sealed class Members(Database database, TimeProvider time)
             throw new ProblemException("The project has no such member. list_members shows the ones it has.");
         }
 
+        await new Activity(project.Id, person, "remove_member", Detail: name).RecordAsync(connection, (SqliteTransaction)transaction, Database.Text(time.GetUtcNow()));
         await transaction.CommitAsync(cancellationToken);
     }
 

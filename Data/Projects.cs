@@ -94,6 +94,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
         }
 
         var project = await InsertAsync(connection, slug, title, [(person, Role.Owner)], cancellationToken);
+        await new Activity(project.Id, person, "create_project", Detail: title).RecordAsync(connection, (SqliteTransaction)transaction, project.CreatedAt);
         // The folder before the commit: a folder without a project is nothing, a project without a folder is broken.
         folders.Create(slug);
         await transaction.CommitAsync(cancellationToken);
@@ -102,15 +103,15 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
 
     /// <summary>Gives a project another title.</summary>
     public Task<Project> RenameAsync(IPerson person, string slug, string title, CancellationToken cancellationToken) =>
-        ChangeAsync(person, slug, Roles.RenameProject, "title = @value", Text.OneLine(title, "title"), cancellationToken);
+        ChangeAsync(person, slug, Roles.RenameProject, "update_project", "title = @value", Text.OneLine(title, "title"), cancellationToken);
 
     /// <summary>Puts a project away: it can be read and no longer changed, until it is restored.</summary>
     public Task<Project> ArchiveAsync(IPerson person, string slug, CancellationToken cancellationToken) =>
-        ChangeAsync(person, slug, Roles.ArchiveProject, "archived_at = coalesce(archived_at, @value)", Database.Text(time.GetUtcNow()), cancellationToken);
+        ChangeAsync(person, slug, Roles.ArchiveProject, "archive_project", "archived_at = coalesce(archived_at, @value)", Database.Text(time.GetUtcNow()), cancellationToken);
 
     /// <summary>Takes a project out of the archive.</summary>
     public Task<Project> RestoreAsync(IPerson person, string slug, CancellationToken cancellationToken) =>
-        ChangeAsync(person, slug, Roles.ArchiveProject, "archived_at = null", null, cancellationToken);
+        ChangeAsync(person, slug, Roles.ArchiveProject, "restore_project", "archived_at = null", null, cancellationToken);
 
     /// <summary>Makes a project under a name of the server's own choice, once, with what <paramref name="fill"/> puts into it.</summary>
     public async Task SeedAsync(
@@ -168,13 +169,14 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
         await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
             $"{MinePart} and p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken));
 
-    private async Task<Project> ChangeAsync(IPerson person, string slug, Role role, string change, string? value, CancellationToken cancellationToken)
+    private async Task<Project> ChangeAsync(IPerson person, string slug, Role role, string action, string change, string? value, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         var project = await FindAsync(connection, person, slug, role, cancellationToken);
         await connection.ExecuteAsync(new CommandDefinition($"update project set {change} where id = @Id", new { project.Id, value }, cancellationToken: cancellationToken));
         project = await FindAsync(connection, person, slug, role, cancellationToken);
+        await new Activity(project.Id, person, action, Detail: project.Title).RecordAsync(connection, (SqliteTransaction)transaction, Database.Text(time.GetUtcNow()));
         await transaction.CommitAsync(cancellationToken);
         return project;
     }

@@ -97,7 +97,8 @@ internal sealed partial class Trash(TrashTable table, ProjectFolders folders, Qu
         return purged;
     }
 
-    private static ProblemException Nothing() => new("There is nothing with this trash_id in the trash of this project. list_trash shows what there is.");
+    /// <summary>The same for what is in another project's trash and what is in none.</summary>
+    public static ProblemException Nothing() => new("There is nothing with this trash_id in the trash of this project. list_trash shows what there is.");
 
     private static FileEntry Restore(ProjectFolder folder, string id, ProjectPath path)
     {

@@ -7,7 +7,7 @@ using ModelContextProtocol.Server;
 namespace McpFilesServer.Tools;
 
 /// <summary>Projects as an assistant sees them.</summary>
-internal sealed class ProjectTools(Projects projects, Caller caller)
+internal sealed class ProjectTools(Projects projects, History history, Caller caller)
 {
     private const int MaxListed = 500;
 
@@ -54,6 +54,18 @@ internal sealed class ProjectTools(Projects projects, Caller caller)
     public async Task<ProjectInfo> RestoreAsync([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project, CancellationToken cancellationToken) =>
         ProjectInfo.Of(await projects.RestoreAsync(caller, project, cancellationToken));
 
+    [McpServerTool(Name = "list_activity", Title = "List activity", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
+    [RequiresScope(Scopes.ProjectsRead)]
+    [Description("Lists what was done in a project, or in all of the user's projects, by whom and when; the latest first.")]
+    public async Task<ActivityList> ListActivityAsync(
+        [Description("The project's slug, as list_projects gives it. Left out: all of the user's projects."), StringLength(64, MinimumLength = 1)] string? project = null,
+        [Description("How many entries to give at most."), Range(1, 500)] int limit = 50,
+        CancellationToken cancellationToken = default)
+    {
+        var found = await history.ListAsync(caller, project, limit + 1, cancellationToken);
+        return new ActivityList([.. found.Take(limit).Select(ActivityInfo.Of)], found.Count > limit);
+    }
+
     private const string Title = "The title, for people to read: one line.";
 }
 
@@ -73,4 +85,21 @@ internal sealed record ProjectInfo(string Slug, string Title, string Role, long 
 {
     public static ProjectInfo Of(Project project) =>
         new(project.Slug, project.Title, project.Role, project.Members, project.CreatedAt, project.ArchivedAt is not null);
+}
+
+/// <summary>What was done, the latest first.</summary>
+/// <param name="Activity">At most as many entries as were asked for.</param>
+/// <param name="Truncated">Whether there is more.</param>
+internal sealed record ActivityList(IReadOnlyList<ActivityInfo> Activity, bool Truncated);
+
+/// <summary>Something that was done.</summary>
+/// <param name="Project">The project's slug.</param>
+/// <param name="At">When, in UTC.</param>
+/// <param name="By">The name of who did it.</param>
+/// <param name="Action">The tool that did it.</param>
+/// <param name="Path">To which file or directory, if to one.</param>
+/// <param name="Detail">What else there is to say, such as where it was moved.</param>
+internal sealed record ActivityInfo(string Project, string At, string By, string Action, string? Path = null, string? Detail = null)
+{
+    public static ActivityInfo Of(Deed deed) => new(deed.Project, deed.At, deed.By, deed.Action, deed.Path, deed.Detail);
 }

@@ -47,4 +47,21 @@ internal sealed class TrashTools(Places places, Changes changes, Trash trash, Ca
         var place = await places.OpenAsync(caller, project, workspace, Roles.ChangeFiles, cancellationToken);
         return await trash.RestoreAsync(caller, place, trash_id, cancellationToken);
     }
+
+    [McpServerTool(Name = "purge_trash", Title = "Empty the trash", ReadOnly = false, Destructive = true, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
+    [RequiresScope(Scopes.FilesDelete)]
+    [AsksHuman<PurgeTrashQuestion>]
+    [Description("Removes one thing, or all there is, from a project's trash for good. The user is asked first. Only owners can.")]
+    public async Task<TrashPurged> PurgeTrashAsync(
+        [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
+        [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
+        [Description("The trash_id, as list_trash gave it. Left out: everything in the trash."), StringLength(64, MinimumLength = 1)] string? trash_id = null,
+        CancellationToken cancellationToken = default)
+    {
+        var place = await places.OpenAsync(caller, project, workspace, Roles.EmptyTrash, cancellationToken);
+        return new TrashPurged(await trash.PurgeAsync(caller, place, trash_id, cancellationToken));
+    }
 }
+
+/// <summary>How many things were removed from the trash for good.</summary>
+internal sealed record TrashPurged(int Removed);

@@ -23,14 +23,14 @@ internal sealed record ConsentRequest(
 {
     public bool IsLoopback => RedirectUris.IsLoopback(RedirectUri);
 
-    /// <summary>Where the answer goes, in words a person can check: the host, or the scheme of an app that has none.</summary>
-    public string RedirectHost => HostOf(RedirectUri);
+    /// <summary>Where the answer goes, in words a person can check.</summary>
+    public string RedirectHost => RedirectUri.Authority;
 
     /// <summary>
     /// What the page's policy lets the form lead to. Browsers hold the redirect after a form to <c>form-action</c> too, so the client's own place
     /// must be in it; the grammar has no IPv6 addresses, so there the scheme has to do.
     /// </summary>
-    public string FormTarget => IsWeb && RedirectUri.HostNameType is not UriHostNameType.IPv6
+    public string FormTarget => RedirectUri.HostNameType is not UriHostNameType.IPv6
         ? string.Create(CultureInfo.InvariantCulture, $"{RedirectUri.Scheme}://{RedirectUri.IdnHost}:{RedirectUri.Port}")
         : $"{RedirectUri.Scheme}:";
 
@@ -38,16 +38,10 @@ internal sealed record ConsentRequest(
     public string? DocumentHost => ClientDocument.HostOf(ClientId);
 
     /// <summary>Whether the answer leaves this computer.</summary>
-    public bool IsElsewhere => IsWeb && !IsLoopback;
+    public bool IsElsewhere => !IsLoopback;
 
     /// <summary>Whether the client is known already and asks for more.</summary>
     public bool IsStepUp => Scopes.Any(scope => scope.IsNew);
-
-    private bool IsWeb => IsOfTheWeb(RedirectUri);
-
-    public static string HostOf(Uri redirectUri) => IsOfTheWeb(redirectUri) ? redirectUri.Authority : $"an app on this computer ({redirectUri.Scheme}:)";
-
-    private static bool IsOfTheWeb(Uri uri) => uri.Scheme is "http" or "https";
 }
 
 /// <summary>A scope as the consent page lists it.</summary>
@@ -127,7 +121,7 @@ internal static class Consent
         }
 
         var client = (await clients.FindByClientIdAsync(request.ClientId!, context.RequestAborted))!;
-        var place = ConsentRequest.HostOf(new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)));
+        var place = new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)).Authority;
         var sid = await grants.OpenAsync(user, new GrantRequest(request.ClientId!, Allowed(request, options), context.Session(), place), context.RequestAborted);
 
         return Results.SignIn(user.Grant(sid, options.Granted(request), options.Resource), authenticationScheme: OpenIddictServerAspNetCoreDefaults.AuthenticationScheme);

@@ -7,7 +7,7 @@ namespace McpFilesServer.Auth;
 /// Whose share it is: the person, as the validated token says it. Not the client, because anybody can register another one, nor the token, the session,
 /// the connection, the address or a header: all of those can be had anew, the person cannot.
 /// </summary>
-internal readonly record struct Person(string Issuer, string Subject);
+internal readonly record struct Identity(string Issuer, string Subject);
 
 /// <summary>
 /// Fair shares. Nobody waits here: what is over a limit is refused at once, so that one person at his limit takes no place that another needs.
@@ -17,18 +17,18 @@ internal sealed class CallLimits : IDisposable
 {
     private readonly LimitsOptions _limits;
     private readonly ConcurrencyLimiter _seats;
-    private readonly PartitionedRateLimiter<Person> _ownSeats;
-    private readonly PartitionedRateLimiter<(Person Person, Share Share)> _shares;
-    private readonly PartitionedRateLimiter<Person> _bytes;
+    private readonly PartitionedRateLimiter<Identity> _ownSeats;
+    private readonly PartitionedRateLimiter<(Identity Person, Share Share)> _shares;
+    private readonly PartitionedRateLimiter<Identity> _bytes;
 
     public CallLimits(LimitsOptions limits, GatewayMetrics metrics, TimeProvider time)
     {
         (_limits, Metrics) = (limits, metrics);
         _seats = new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = limits.Seats });
-        _ownSeats = PartitionedRateLimiter.Create<Person, Person>(person => RateLimitPartition.GetConcurrencyLimiter(
+        _ownSeats = PartitionedRateLimiter.Create<Identity, Identity>(person => RateLimitPartition.GetConcurrencyLimiter(
             person, _ => new ConcurrencyLimiterOptions { PermitLimit = limits.ConcurrentCalls }));
-        _shares = PartitionedRateLimiter.Create<(Person, Share), (Person, Share)>(key => RateLimitPartition.GetTokenBucketLimiter(key, Bucket));
-        _bytes = PartitionedRateLimiter.Create<Person, Person>(person => RateLimitPartition.Get<Person>(person, _ => new ByteBudget(limits.BytesPerMinute, time)));
+        _shares = PartitionedRateLimiter.Create<(Identity, Share), (Identity, Share)>(key => RateLimitPartition.GetTokenBucketLimiter(key, Bucket));
+        _bytes = PartitionedRateLimiter.Create<Identity, Identity>(person => RateLimitPartition.Get<Identity>(person, _ => new ByteBudget(limits.BytesPerMinute, time)));
         metrics.Observe(() => Running, limits);
     }
 
@@ -44,7 +44,7 @@ internal sealed class CallLimits : IDisposable
     [SuppressMessage("Reliability", "CA2000", Justification = "Disposed with the response.")]
     public Refusal? Enter(HttpContext http, Caller caller)
     {
-        var person = new Person(caller.Issuer, caller.Subject);
+        var person = new Identity(caller.Issuer, caller.Subject);
         using var bytes = _bytes.AttemptAcquire(person, 0);
         if (!bytes.IsAcquired)
         {
@@ -75,7 +75,7 @@ internal sealed class CallLimits : IDisposable
     }
 
     /// <summary>Takes the cost of an operation from all shares that it belongs to.</summary>
-    public Refusal? Take(Person person, Operation? operation)
+    public Refusal? Take(Identity person, Operation? operation)
     {
         foreach (var share in Shares.Of(operation))
         {
@@ -89,7 +89,7 @@ internal sealed class CallLimits : IDisposable
         return null;
     }
 
-    public void Charge(Person person, int bytes) => _bytes.AttemptAcquire(person, bytes).Dispose();
+    public void Charge(Identity person, int bytes) => _bytes.AttemptAcquire(person, bytes).Dispose();
 
     /// <summary>
     /// Whether a decision gets a record of its own. All do, but for refusals because of a limit beyond the first of a minute: nobody who hammers at his
@@ -102,7 +102,7 @@ internal sealed class CallLimits : IDisposable
             return true;
         }
 
-        using var lease = _shares.AttemptAcquire((new Person(caller.Issuer, caller.Subject), Share.Records));
+        using var lease = _shares.AttemptAcquire((new Identity(caller.Issuer, caller.Subject), Share.Records));
         return lease.IsAcquired;
     }
 
@@ -115,7 +115,7 @@ internal sealed class CallLimits : IDisposable
     }
 
     /// <summary>One more call each time that a call's part of the minute has passed, instead of all of them at its end.</summary>
-    private TokenBucketRateLimiterOptions Bucket((Person Person, Share Share) key)
+    private TokenBucketRateLimiterOptions Bucket((Identity Person, Share Share) key)
     {
         var perMinute = Shares.PerMinute(key.Share, _limits);
         return new() { TokenLimit = perMinute, TokensPerPeriod = 1, ReplenishmentPeriod = TimeSpan.FromMinutes(1) / perMinute };

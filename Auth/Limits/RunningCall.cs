@@ -8,7 +8,7 @@ namespace McpFilesServer.Auth;
 /// A request that was let in: the seats it takes and the bytes it is charged. It ends once, however it ends: with its answer, with a refusal, with an
 /// exception, or because the client has gone.
 /// </summary>
-internal sealed class RunningCall(CallLimits limits, Person person, TimeSpan timeout, params RateLimitLease[] seats) : IDisposable
+internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan timeout, params RateLimitLease[] seats) : IDisposable
 {
     /// <summary>So many bytes are collected before the budget is asked, so that a long answer is counted while it runs and a short one only once.</summary>
     private const int Portion = 64 * 1024;

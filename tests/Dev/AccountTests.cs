@@ -134,7 +134,6 @@ public sealed class AccountTests(SharedDevServer shared) : IClassFixture<SharedD
     [Theory]
     [InlineData("https://assistant.example.test/callback", true)]
     [InlineData("http://127.0.0.1:7777/callback", false)]
-    [InlineData("com.example.app:/callback", false)]
     public async Task An_answer_that_leaves_this_computer_is_warned_of(string redirectUri, bool warned)
     {
         var client = await Server.RegisterAsync(redirectUri);

@@ -33,7 +33,9 @@ public sealed class MetadataTests(SharedDevServer shared) : IClassFixture<Shared
           "request_parameter_supported": false,
           "request_uri_parameter_supported": false,
           "authorization_response_iss_parameter_supported": true,
-          "client_id_metadata_document_supported": true
+          "client_id_metadata_document_supported": true,
+          "backchannel_logout_supported": true,
+          "backchannel_logout_session_supported": true
         }
         """;
 

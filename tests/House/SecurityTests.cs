@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using McpFilesServer.Data;
 using McpFilesServer.Tests.Host;
 using Xunit;
 
@@ -56,6 +57,14 @@ public sealed partial class SecurityTests
     }
 
     [Fact]
+    public void The_table_of_roles_is_the_one_in_the_code()
+    {
+        var rules = typeof(Roles).GetFields().Where(field => field.IsLiteral).Select(field => (field.Name, ((McpFilesServer.Data.Role)field.GetRawConstantValue()!).Name()));
+
+        Assert.Equal(rules, RoleRow().Matches(Page).Select(match => (match.Groups[1].Value, match.Groups[2].Value)));
+    }
+
+    [Fact]
     public void Every_file_is_there() =>
         Assert.All(Rows, row => Assert.True(File.Exists(Path.Combine(ServerProcess.RepositoryRoot, row.Files)), row.Files));
 
@@ -76,6 +85,9 @@ public sealed partial class SecurityTests
             DiagramFile().Matches(Page[Page.IndexOf("```mermaid", StringComparison.Ordinal)..Page.IndexOf("## What it defends", StringComparison.Ordinal)]).Select(match => match.Value),
             file => Assert.True(
                 File.Exists(Path.Combine(ServerProcess.RepositoryRoot, file)) || File.Exists(Path.Combine(ServerProcess.RepositoryRoot, "Auth", file)), file));
+
+    [GeneratedRegex(@"\| `(\w+)` \| (reader|editor|owner) \|")]
+    private static partial Regex RoleRow();
 
     [GeneratedRegex(@"^\| ([A-Z]{2}-\d\d) \| [^|]+ \| `([^`]+)` \| `([^`]+)` \|", RegexOptions.Multiline)]
     private static partial Regex Row();

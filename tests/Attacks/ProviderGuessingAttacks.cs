@@ -7,7 +7,8 @@ namespace McpFilesServer.Tests.Attacks;
 /// <summary>Block I: trying until something fits.</summary>
 public sealed class ProviderGuessingAttacks
 {
-    private const int Tries = 320;
+    /// <summary>The limit is 300 in a minute; a slow machine needs more than one.</summary>
+    private const int Tries = 3000;
 
     [Theory]
     [Trait("Attack", "I13")]
@@ -22,7 +23,7 @@ public sealed class ProviderGuessingAttacks
         await using var server = await DevServer.StartAsync();
         var answers = new List<HttpResponseMessage>();
 
-        foreach (var chunk in Enumerable.Range(0, Tries).Chunk(16))
+        foreach (var chunk in Enumerable.Range(0, Tries).Chunk(16).TakeWhile(_ => answers.All(answer => answer.StatusCode is not HttpStatusCode.TooManyRequests)))
         {
             answers.AddRange(await Task.WhenAll(chunk.Select(i => GuessAsync(server, path, client, $"guess-{i}"))));
         }
@@ -44,15 +45,15 @@ public sealed class ProviderGuessingAttacks
     public async Task Pages_are_not_given_out_without_end()
     {
         await using var server = await DevServer.StartAsync();
-        var statuses = new List<HttpStatusCode>();
+        var status = HttpStatusCode.BadRequest;
 
-        for (var i = 0; i < Tries; i++)
+        for (var i = 0; i < Tries && status is HttpStatusCode.BadRequest; i++)
         {
             using var answer = await server.Http.GetAsync(Browser.Request("nobody"), TestContext.Current.CancellationToken);
-            statuses.Add(answer.StatusCode);
+            status = answer.StatusCode;
         }
 
-        Assert.Equal(HttpStatusCode.TooManyRequests, statuses[^1]);
+        Assert.Equal(HttpStatusCode.TooManyRequests, status);
     }
 
     [Theory]

@@ -82,12 +82,17 @@ public sealed class ProviderDocumentAttacks
             context.Response.ContentType = "application/json";
             var chunk = Encoding.ASCII.GetBytes(new string(' ', 64 * 1024));
 
-            while (!context.RequestAborted.IsCancellationRequested)
+            try
             {
-                await context.Response.Body.WriteAsync(chunk, context.RequestAborted);
+                while (!context.RequestAborted.IsCancellationRequested)
+                {
+                    await context.Response.Body.WriteAsync(chunk, context.RequestAborted);
+                }
             }
-
-            given.SetResult();
+            finally
+            {
+                given.SetResult();
+            }
         });
 
         await given.Task.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);

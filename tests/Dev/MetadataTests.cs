@@ -19,7 +19,7 @@ public sealed class MetadataTests(SharedDevServer shared) : IClassFixture<Shared
           "response_types_supported": ["code"],
           "response_modes_supported": ["query"],
           "scopes_supported": ["openid", "offline_access", "projects:read", "files:read", "files:write"],
-          "claims_supported": ["aud", "exp", "iat", "iss", "sub", "name"],
+          "claims_supported": ["aud", "exp", "iat", "iss", "sub", "name", "sid"],
           "id_token_signing_alg_values_supported": ["RS256"],
           "code_challenge_methods_supported": ["S256"],
           "subject_types_supported": ["public"],

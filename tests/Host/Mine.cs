@@ -70,7 +70,7 @@ internal sealed class Mine
 
     /// <summary>The project's history.</summary>
     public IReadOnlyList<(string Action, string Path, string Detail)> History() =>
-        Query("select a.action, a.path, coalesce(a.detail, '') from activity a join project p on p.id = a.project_id where p.slug = $slug order by a.sequence", 3)
+        Query("select a.action, coalesce(a.path, ''), coalesce(a.detail, '') from activity a join project p on p.id = a.project_id where p.slug = $slug order by a.sequence", 3)
             .Select(row => (row[0], row[1], row[2])).ToList();
 
     /// <summary>Rows of the trash table, whatever their state.</summary>

@@ -233,7 +233,9 @@ public sealed class ChangeTests(Server server)
 
         Assert.Equal(
             ["create_directory d", "write_file a", "write_file a", "append_file a", "edit_file a", "copy_file b", "move_file b", "delete_file d", "restore_file d"],
-            mine.History().Select(row => $"{row.Action} {row.Path}"));
+            mine.History().Where(row => row.Path.Length > 0).Select(row => $"{row.Action} {row.Path}"));
+        var listed = (await mine.DoAsync("list_activity", new { limit = 3 })).GetProperty("activity").EnumerateArray().Select(deed => $"{deed.GetProperty("by").GetString()} {deed.GetProperty("action").GetString()}");
+        Assert.Equal(["alice restore_file", "alice delete_file", "alice move_file"], listed);
     }
 
     private static string Etag(JsonElement file) => file.GetProperty("etag").GetString()!;

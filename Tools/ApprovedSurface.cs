@@ -6,7 +6,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using ModelContextProtocol;
-using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
 namespace McpFilesServer.Tools;
@@ -65,10 +64,10 @@ internal sealed class ApprovedSurface(JsonObject approved)
         _tools.TryGetValue(tool.ProtocolTool.Name, out var start) && ReferenceEquals(start.Tool, tool) && ReferenceEquals(start.Description, tool.ProtocolTool.Description)
         && JsonMarshal.GetRawUtf8Value(start.Schema).SequenceEqual(JsonMarshal.GetRawUtf8Value(tool.ProtocolTool.InputSchema));
 
-    private static JsonObject Sorted(IEnumerable<(string Name, JsonNode Shown)> primitives) =>
+    private static JsonObject Sorted(IEnumerable<(string Name, JsonObject Shown)> primitives) =>
         new(primitives.OrderBy(primitive => primitive.Name, StringComparer.Ordinal).Select(primitive => KeyValuePair.Create(primitive.Name, (JsonNode?)primitive.Shown)));
 
-    private static JsonNode Shown<T>(T primitive, IReadOnlyList<object> metadata)
+    private static JsonObject Shown<T>(T primitive, IReadOnlyList<object> metadata)
     {
         var shown = JsonSerializer.SerializeToNode(primitive, McpJsonUtilities.DefaultOptions)!.AsObject();
         shown["scopes"] = new JsonArray([.. metadata.OfType<RequiresScopeAttribute>().SelectMany(attribute => attribute.Scopes).Select(scope => JsonValue.Create(scope))]);

@@ -192,6 +192,6 @@ internal sealed class Confirmation(IQuestions questions, IAudit audit, RequestSt
     /// <summary>The sentence counts too: what the person has read is what is done.</summary>
     private static string VersionDigest(Question question) => CanonicalJson.Digest(question.Sentence.ToString(), question.Version);
 
-    private Task RecordAsync(Decision decision, string what, string reason) =>
+    private Task<long> RecordAsync(Decision decision, string what, string reason) =>
         audit.RecordAsync(decision.Record with { Kind = "confirmation", Decision = what, Reason = reason }, CancellationToken.None);
 }

@@ -52,7 +52,11 @@ internal sealed class BenchIssuer : IAsyncDisposable
             SigningCredentials = _credentials,
             Claims = new Dictionary<string, object>
             {
-                ["sub"] = "somebody", ["client_id"] = "bench", ["jti"] = Guid.NewGuid().ToString(), ["sid"] = Guid.NewGuid().ToString(), ["scope"] = scopes,
+                ["sub"] = "somebody",
+                ["client_id"] = "bench",
+                ["jti"] = Guid.NewGuid().ToString(),
+                ["sid"] = Guid.NewGuid().ToString(),
+                ["scope"] = scopes,
             },
         });
     }

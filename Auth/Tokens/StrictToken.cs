@@ -28,11 +28,11 @@ internal static class StrictToken
             var claims = new TokenClaims(payload.RootElement);
             reason = HeaderFault(header.RootElement) ?? TimesFault(claims, issuer.LifetimeLimit, skew, now) ?? BindingFault(claims) ?? AudienceFault(claims)
                 ?? SessionFault(claims) ?? issuer.Profile switch
-            {
-                TokenProfile.Rfc9068 => Rfc9068.Fault(claims),
-                TokenProfile.Entra => Entra.Fault(claims, issuer),
-                _ => "token_profile_unknown",
-            } ?? "";
+                {
+                    TokenProfile.Rfc9068 => Rfc9068.Fault(claims),
+                    TokenProfile.Entra => Entra.Fault(claims, issuer),
+                    _ => "token_profile_unknown",
+                } ?? "";
             return reason.Length > 0 ? null : issuer.Profile == TokenProfile.Entra ? Entra.CallerOf(claims) : Rfc9068.CallerOf(claims);
         }
         catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException)

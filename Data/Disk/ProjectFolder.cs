@@ -9,9 +9,6 @@ namespace McpFilesServer.Data;
 /// <param name="rules">What may be done in it, and what of it can be seen.</param>
 internal sealed partial class ProjectFolder(string absoluteRoot, FolderRules rules)
 {
-    // A directory with more names than this is swept in part.
-    private const int MaxNames = 100_000;
-
     /// <summary>What is at a path.</summary>
     /// <exception cref="ProblemException">There is nothing that may be seen.</exception>
     public FileEntry Describe(ProjectPath path)

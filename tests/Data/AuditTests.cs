@@ -264,7 +264,13 @@ public sealed class AuditTests : IAsyncDisposable
 
     private static AuditRecord Record() => new()
     {
-        Kind = "decision", Decision = "allow", Reason = "scopes_held", PolicyVersion = "p", Issuer = "https://idp.example.com/", Subject = "alice", Bytes = 5,
+        Kind = "decision",
+        Decision = "allow",
+        Reason = "scopes_held",
+        PolicyVersion = "p",
+        Issuer = "https://idp.example.com/",
+        Subject = "alice",
+        Bytes = 5,
     };
 
     private AuditDatabase Open() => new(new Database(File, "AuditSchema"), new AuditAnchor(AnchorFile), _time);

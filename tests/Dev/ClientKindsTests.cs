@@ -99,7 +99,10 @@ public sealed class ClientKindsTests : IAsyncLifetime
     {
         Dictionary<string, string> settings = new()
         {
-            ["Dev:Clients:0:Id"] = "notes", ["Dev:Clients:0:Name"] = "Notes", ["Dev:Clients:0:RedirectUris:0"] = "http://127.0.0.1/callback", [key] = value,
+            ["Dev:Clients:0:Id"] = "notes",
+            ["Dev:Clients:0:Name"] = "Notes",
+            ["Dev:Clients:0:RedirectUris:0"] = "http://127.0.0.1/callback",
+            [key] = value,
         };
 
         var refusal = Assert.Throws<InvalidOperationException>(() => DevServer.Configure("Development", [.. settings.Select(setting => (setting.Key, setting.Value))]));

@@ -4,7 +4,6 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using McpFilesServer.Tests.Dev;
 using McpFilesServer.Tests.Host;
-using McpFilesServer.Tests.Tools;
 using Xunit;
 
 namespace McpFilesServer.Tests.EndToEnd;

@@ -7,6 +7,13 @@ internal static class Declared
 {
     public static McpServerToolCreateOptions Tool(string name, IServiceProvider? services = null) => new()
     {
-        Name = name, Title = name, Description = "A tool for tests.", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, Services = services,
+        Name = name,
+        Title = name,
+        Description = "A tool for tests.",
+        ReadOnly = false,
+        Destructive = false,
+        Idempotent = false,
+        OpenWorld = false,
+        Services = services,
     };
 }

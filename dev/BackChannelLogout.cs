@@ -36,7 +36,7 @@ internal sealed class BackChannelLogout(DevOptions options, Keys keys, TimeProvi
     /// <returns>Whether it has confirmed all.</returns>
     public async Task<bool> TellAsync(IReadOnlyList<EndedGrant> ended)
     {
-        var confirmed = await Task.WhenAll(ended.Select(grant => TryAsync(grant, _stopping.Token)));
+        var confirmed = await Task.WhenAll(ended.Select(grant => TryAsync(grant, LogLevel.Warning, _stopping.Token)));
 
         foreach (var (grant, answer) in ended.Zip(confirmed).Where(pair => pair.Second is Answer.Later))
         {
@@ -73,7 +73,7 @@ internal sealed class BackChannelLogout(DevOptions options, Keys keys, TimeProvi
         {
             await Task.Delay(pause, time, cancellationToken);
 
-            if (await TryAsync(grant, cancellationToken) is not Answer.Later)
+            if (await TryAsync(grant, LogLevel.Debug, cancellationToken) is not Answer.Later)
             {
                 return;
             }
@@ -82,8 +82,8 @@ internal sealed class BackChannelLogout(DevOptions options, Keys keys, TimeProvi
         log.LogWarning("The server was never told that session {Sid} has ended. The tokens of that session have run out by now", grant.Sid);
     }
 
-    /// <summary>A new token each time: the server takes none twice, and may have taken the last one although its answer was lost.</summary>
-    private async Task<Answer> TryAsync(EndedGrant grant, CancellationToken cancellationToken)
+    /// <summary>A new token each time: the server takes none twice, and may have taken the last one although its answer was lost. Only the first failure is a warning.</summary>
+    private async Task<Answer> TryAsync(EndedGrant grant, LogLevel level, CancellationToken cancellationToken)
     {
         try
         {
@@ -95,13 +95,13 @@ internal sealed class BackChannelLogout(DevOptions options, Keys keys, TimeProvi
                 return Answer.Confirmed;
             }
 
-            log.LogWarning("The server answered {Status} at {Endpoint} when it was told that session {Sid} has ended", (int)response.StatusCode, _endpoint, grant.Sid);
+            log.Log(level, "The server answered {Status} at {Endpoint} when it was told that session {Sid} has ended", (int)response.StatusCode, _endpoint, grant.Sid);
 
             return response.StatusCode is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError ? Answer.Later : Answer.Refused;
         }
         catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException && !_stopping.IsCancellationRequested)
         {
-            log.LogWarning("The server could not be told at {Endpoint} that session {Sid} has ended: {Reason}", _endpoint, grant.Sid, exception.Message);
+            log.Log(level, "The server could not be told at {Endpoint} that session {Sid} has ended: {Reason}", _endpoint, grant.Sid, exception.Message);
 
             return Answer.Later;
         }

@@ -26,7 +26,8 @@ internal sealed class Upkeep(IServiceScopeFactory scopes, DevOptions options, Ti
 
         // What has run out is refused for that, before anybody looks for its row. A row of what has not run out must stay, also of what was used or
         // revoked: it is how reuse is noticed.
-        await database.Set<OpenIddictEntityFrameworkCoreToken>().Where(token => token.ExpirationDate < now.UtcDateTime).ExecuteDeleteAsync(cancellationToken);
+        var longAgo = (now - Interval).UtcDateTime;
+        await database.Set<OpenIddictEntityFrameworkCoreToken>().Where(token => token.ExpirationDate < longAgo).ExecuteDeleteAsync(cancellationToken);
 
         // Grants that have ended or have no token left, as soon as no token that names them can be valid.
         await scope.ServiceProvider.GetRequiredService<IOpenIddictAuthorizationManager>().PruneAsync(now - options.RefreshTokenLifetime - Interval, cancellationToken);

@@ -34,7 +34,7 @@ internal static class DataSetup
         services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
-        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<History>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>();
+        services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<History>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<BytesInFlight>();
         services.AddSingleton<WalkSlots>().AddSingleton<Searches>().AddSingleton<TrashTable>().AddSingleton<Quotas>().AddSingleton<Trash>().AddSingleton<Changes>();
         services.AddSingleton<IRevocations, Revocations>().AddSingleton<IQuestions, Questions>();
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService<TrashKeeper>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());

@@ -3,7 +3,7 @@ using System.Text;
 namespace McpFilesServer.Data;
 
 /// <summary>Text of a file, and what of the file it is.</summary>
-internal sealed record TextPart(string Text, TextGiven Given);
+internal sealed record TextPart(AnswerMemory.PooledText Text, TextGiven Given);
 
 /// <summary>Describes text that was given.</summary>
 /// <param name="Path">The file, relative to the project.</param>
@@ -32,7 +32,7 @@ internal sealed partial class Files(FilesOptions options)
 {
     /// <summary>Reads text, all of it or a range of lines, never more than <see cref="FilesOptions.MaxTextBytes"/>.</summary>
     /// <exception cref="ProblemException">There is no such file, it is not text, or it is too large to be given whole.</exception>
-    public TextPart ReadText(Place place, string path, LineRange range, CancellationToken cancellationToken)
+    public async Task<TextPart> ReadTextAsync(Place place, string path, LineRange range, AnswerMemory memory, CancellationToken cancellationToken)
     {
         using var file = place.Folder.OpenRead(place.Path(path));
         if (range.IsWhole && file.Entry.Size > options.MaxTextBytes)
@@ -41,19 +41,22 @@ internal sealed partial class Files(FilesOptions options)
                 $"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and one call gives at most {options.MaxTextBytes}. Read a part of it with head, tail, or start_line and end_line.");
         }
 
-        return ReadText(file, place.Path(path), range, options.MaxTextBytes, cancellationToken);
+        await memory.ReserveAsync(Math.Min(file.Entry.Size!.Value, options.MaxTextBytes), cancellationToken);
+        return ReadText(file, place.Path(path), range, options.MaxTextBytes, memory, cancellationToken);
     }
 
     /// <summary>Reads several text files whole, as far as they are text and fit into <see cref="FilesOptions.MaxTextBytes"/> together.</summary>
     /// <returns>For each path its text, or the sentence that says why there is none.</returns>
-    public IReadOnlyList<(string Path, TextPart? Part, string? Problem)> ReadTexts(Place place, IReadOnlyList<string> paths, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<(string Path, TextPart? Part, string? Problem)>> ReadTextsAsync(
+        Place place, IReadOnlyList<string> paths, AnswerMemory memory, CancellationToken cancellationToken)
     {
+        await memory.ReserveAsync(options.MaxTextBytes, cancellationToken);
         var (left, parts) = ((long)options.MaxTextBytes, new List<(string, TextPart?, string?)>(paths.Count));
         foreach (var path in paths)
         {
             try
             {
-                var part = ReadWhole(place, place.Path(path), left, cancellationToken);
+                var part = ReadWhole(place, place.Path(path), left, memory, cancellationToken);
                 left -= part.Given.Size;
                 parts.Add((part.Given.Path, part, null));
             }
@@ -66,28 +69,34 @@ internal sealed partial class Files(FilesOptions options)
         return parts;
     }
 
-    private static TextPart ReadWhole(Place place, ProjectPath path, long maxBytes, CancellationToken cancellationToken)
+    private static TextPart ReadWhole(Place place, ProjectPath path, long maxBytes, AnswerMemory memory, CancellationToken cancellationToken)
     {
         using var file = place.Folder.OpenRead(path);
         return file.Entry.Size <= maxBytes
-            ? ReadText(file, path, LineRange.Of(null, null, null, null), (int)maxBytes, cancellationToken)
+            ? ReadText(file, path, LineRange.Of(null, null, null, null), (int)maxBytes, memory, cancellationToken)
             : throw new ProblemException($"{DiskFaults.Quote(path)} has {file.Entry.Size} bytes, and there is room for {maxBytes} more in this answer. Read it in a call of its own.");
     }
 
     /// <summary>Reads a file as bytes, whole.</summary>
     /// <exception cref="ProblemException">There is no such file, or it is larger than <see cref="FilesOptions.MaxMediaBytes"/>.</exception>
-    public Media ReadMedia(Place place, string path)
+    public async Task<Media> ReadMediaAsync(Place place, string path, AnswerMemory memory, CancellationToken cancellationToken)
     {
         using var file = place.Folder.OpenRead(place.Path(path));
-        return file.Entry.Size <= options.MaxMediaBytes ? Media.Read(file) : throw new ProblemException(
-            $"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and one call gives at most {options.MaxMediaBytes} of a file that is not text.");
+        if (file.Entry.Size > options.MaxMediaBytes)
+        {
+            throw new ProblemException(
+                $"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and one call gives at most {options.MaxMediaBytes} of a file that is not text.");
+        }
+
+        await memory.ReserveAsync(file.Entry.Size!.Value, cancellationToken);
+        return Media.Read(file);
     }
 
-    private static TextPart ReadText(OpenedFile file, ProjectPath path, LineRange range, int maxBytes, CancellationToken cancellationToken)
+    private static TextPart ReadText(OpenedFile file, ProjectPath path, LineRange range, int maxBytes, AnswerMemory memory, CancellationToken cancellationToken)
     {
         try
         {
-            return TextLines.Read(file, range, maxBytes, cancellationToken);
+            return TextLines.Read(file, range, maxBytes, memory, cancellationToken);
         }
         catch (DecoderFallbackException)
         {

@@ -14,6 +14,12 @@ internal sealed class FilesOptions : ISettings
     /// <summary>The largest file that one call gives as it is (an image, a recording, anything that is not text), in bytes.</summary>
     public int MaxMediaBytes { get; set; } = 4 * 1024 * 1024;
 
+    /// <summary>
+    /// Bytes of files that are on their way to clients at once, all calls together; an answer takes a few times its share of memory while it is written. A read
+    /// waits until there is room, and is refused when there is none in the time of a call.
+    /// </summary>
+    public int MaxBytesInFlight { get; set; } = 256 * 1024 * 1024;
+
     /// <summary>How long one search may take. What it has found by then is given, and said to be not all.</summary>
     public TimeSpan MaxSearchTime { get; set; } = TimeSpan.FromSeconds(20);
 
@@ -55,6 +61,11 @@ internal sealed class FilesOptions : ISettings
         if (MaxMediaBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Files:MaxMediaBytes must be between 1024 and 67108864 bytes.";
+        }
+
+        if (MaxBytesInFlight < Math.Max(MaxTextBytes, MaxMediaBytes))
+        {
+            yield return "Files:MaxBytesInFlight must be at least Files:MaxTextBytes and Files:MaxMediaBytes.";
         }
 
         if (MaxSearchTime < TimeSpan.FromSeconds(1) || MaxSearchTime > TimeSpan.FromMinutes(5))

@@ -1,4 +1,5 @@
-using System.Buffers;
+using System.Text;
+using System.Text.Unicode;
 
 namespace McpFilesServer.Data;
 
@@ -26,20 +27,14 @@ internal static class TextLines
     private const int Block = 64 * 1024;
 
     /// <exception cref="System.Text.DecoderFallbackException">The file is not text.</exception>
-    public static TextPart Read(OpenedFile file, LineRange range, int maxBytes, CancellationToken cancellationToken)
+    public static TextPart Read(OpenedFile file, LineRange range, int maxBytes, AnswerMemory memory, CancellationToken cancellationToken)
     {
         Span<byte> start = stackalloc byte[256];
         var encoding = TextEncoding.Of(start[..ReadFully(file, start, 0)]);
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(maxBytes, file.Entry.Size!.Value) + Block + 4);
-        try
-        {
-            var lines = new Lines(file, encoding, buffer, maxBytes, cancellationToken);
-            return range.Tail is { } tail ? lines.Tail(tail) : lines.From(range.First, range.Last);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        // A little more than may be given shows that there is more. What fits takes no more than it has: a buffer of the pool is a power of two.
+        var most = file.Entry.Size!.Value <= maxBytes ? (int)file.Entry.Size.Value : maxBytes + 4;
+        var lines = new Lines(file, encoding, memory, memory.Rent(Math.Max(Block, most)), most, maxBytes, cancellationToken);
+        return range.Tail is { } tail ? lines.Tail(tail) : lines.From(range.First, range.Last);
     }
 
     private static int ReadFully(OpenedFile file, Span<byte> buffer, long offset)
@@ -56,7 +51,7 @@ internal static class TextLines
         return filled;
     }
 
-    private sealed class Lines(OpenedFile file, TextEncoding encoding, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
+    private sealed class Lines(OpenedFile file, TextEncoding encoding, AnswerMemory memory, byte[] buffer, int most, int maxBytes, CancellationToken cancellationToken)
     {
         private readonly int _unit = encoding.Unit;
 
@@ -78,7 +73,7 @@ internal static class TextLines
             while (missing > 0 && filled <= maxBytes && read > 0)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                read = ReadFully(file, buffer.AsSpan(filled, Math.Min(Block, maxBytes + 4 - filled)), offset + filled);
+                read = ReadFully(file, buffer.AsSpan(filled, Math.Min(Block, most - filled)), offset + filled);
                 filled += read;
                 while (last < int.MaxValue && missing > 0 && encoding.NextLine(buffer.AsSpan(end, (filled - end) & -_unit)) is var at and >= 0)
                 {
@@ -160,11 +155,11 @@ internal static class TextLines
 
         private TextPart Give(int start, int end, int? first, bool cut)
         {
-            var raw = encoding.Decode(buffer.AsSpan(start, end - start));
-            var feeds = raw.AsSpan().Count('\n');
-            var windows = feeds == 0 ? 0 : raw.AsSpan().Count("\r\n");
-            var lines = feeds + (raw.Length > 0 && raw[^1] != '\n' ? 1 : 0);
-            var text = VisibleText.Of(raw, out var replaced);
+            var text = Visible(start, end - start, out var replaced);
+            var utf8 = text.Utf8;
+            var feeds = utf8.Count((byte)'\n');
+            var windows = feeds == 0 ? 0 : utf8.Count("\r\n"u8);
+            var lines = feeds + (utf8 is [.., not (byte)'\n'] ? 1 : 0);
             return new TextPart(text, new TextGiven(file.Entry.Path, file.Entry.Etag!, file.Entry.Size!.Value, lines, encoding.Name, cut)
             {
                 LineEnding = feeds == 0 ? null : windows == 0 ? "lf" : windows == feeds ? "crlf" : "mixed",
@@ -172,6 +167,21 @@ internal static class TextLines
                 LastLine = first + lines - 1,
                 ReplacedCharacters = replaced > 0 ? replaced : null,
             });
+        }
+
+        /// <summary>Most text is given as it was read; only what may need a sign, or is no UTF-8, is decoded.</summary>
+        private AnswerMemory.PooledText Visible(int start, int length, out int replaced)
+        {
+            var raw = buffer.AsSpan(start, length);
+            if (_unit == 1 && VisibleText.IsPlain(raw) && Utf8.IsValid(raw))
+            {
+                replaced = 0;
+                return memory.Text(buffer, start, length);
+            }
+
+            var text = VisibleText.Of(encoding.Decode(raw), out replaced);
+            var utf8 = memory.Rent(Encoding.UTF8.GetByteCount(text));
+            return memory.Text(utf8, 0, Encoding.UTF8.GetBytes(text, utf8));
         }
     }
 }

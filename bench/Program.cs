@@ -6,6 +6,8 @@ return args switch
     ["revocation", ..] => await RevocationScenario.RunAsync(args),
     ["search", ..] => await SearchScenario.RunAsync(args),
     ["listing", ..] => await ListingScenario.RunAsync(args),
+    ["reading", ..] => await ReadingScenario.RunAsync(args),
+    ["plain", _, _, ..] => await PlainServer.RunAsync(args),
     _ => Usage(),
 };
 
@@ -14,5 +16,6 @@ static int Usage()
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- revocation [ENTRIES]     a call with ENTRIES live revocations (1000000) against one with ten");
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- search [FILES]          search_text over FILES small files (100000) against ripgrep");
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- listing [FILES]         the first page of a folder of FILES (100000) against a naive listing");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- reading [TURNS]         read_text_file, 4 KiB and 1 MiB, beside the bare SDK and the TypeScript SDK (npm ci in bench/typescript)");
     return 1;
 }

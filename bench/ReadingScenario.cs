@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace McpFilesServer.Bench;
+
+/// <summary>
+/// A text file read over HTTP, small and large, by this server with everything on, by the bare SDK, by the SDK with tokens, and by the official TypeScript SDK:
+/// each in a process of its own, in turns. All give the same text from disk to the same client, which has the same processors.
+/// </summary>
+internal static class ReadingScenario
+{
+    private const int Small = 4 * 1024;
+
+    private const int Large = 1024 * 1024;
+
+    private static readonly (int Size, int AtOnce, int Calls)[] Loads = [(Small, 16, 1000), (Small, 64, 1000), (Large, 16, 160), (Large, 64, 192)];
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var turns = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 7;
+        await using var issuer = await BenchIssuer.StartAsync();
+        await using var ours = await BenchServer.StartAsync(issuer, ("Limits__CallsPerMinute", "100000000"), ("Limits__ConcurrentCalls", "1000"), ("Limits__BytesPerMinute", "1099511627776"));
+        await ours.CallAsync(issuer.Token(ours.Resource, "projects:write"), "create_project", """{"title":"bench"}""");
+        var folder = Directory.GetDirectories(Path.Combine(ours.Storage, "projects")).Single(path => Path.GetFileName(path).StartsWith("bench-", StringComparison.Ordinal));
+        Fill(Path.Combine(folder, $"{Small}.txt"), Small);
+        Fill(Path.Combine(folder, $"{Large}.txt"), Large);
+
+        await using var bare = await BenchServer.StartPlainAsync(folder, null);
+        await using var bearer = await BenchServer.StartPlainAsync(folder, issuer);
+        await using var typescript = await BenchServer.StartTypeScriptAsync(folder, issuer);
+        List<(string Name, BenchServer Server)> servers = [("this server", ours), ("SDK, bare", bare), ("SDK, JwtBearer", bearer)];
+        if (typescript is not null)
+        {
+            servers.Add(("TypeScript SDK", typescript));
+        }
+
+        Console.WriteLine($"{Environment.ProcessorCount} processors, {turns} interleaved turns, medians");
+        Console.WriteLine("| read | server | calls a second | beside the bare SDK | processor time a call, ms | memory after, MiB | most memory, MiB |");
+        Console.WriteLine("|---|---|---|---|---|---|---|");
+        foreach (var (size, atOnce, calls) in Loads)
+        {
+            var measured = servers.ToDictionary(server => server.Name, _ => new List<(double Rate, double Processor)>());
+            for (var turn = -2; turn < turns; turn++)
+            {
+                foreach (var (name, server) in servers)
+                {
+                    var figures = await TurnAsync(server, issuer, Path.GetFileName(folder), size, atOnce, calls);
+                    if (turn >= 0)
+                    {
+                        measured[name].Add(figures);
+                    }
+                }
+            }
+
+            var beside = measured["SDK, bare"];
+            foreach (var (name, server) in servers)
+            {
+                var ratio = Median(measured[name].Zip(beside, (one, other) => one.Rate / other.Rate));
+                Console.WriteLine(
+                    $"| {size / 1024} KiB, {atOnce} at once | {name} | {Median(measured[name].Select(figure => figure.Rate)):F0} | {ratio:F2} | {Median(measured[name].Select(figure => figure.Processor)):F2} | {server.Memory:F0} | {server.MostMemory:F0} |");
+            }
+        }
+
+        return 0;
+    }
+
+    /// <summary>Calls a second and processor milliseconds a call, in one turn. The tokens are made before.</summary>
+    private static async Task<(double Rate, double Processor)> TurnAsync(BenchServer server, BenchIssuer issuer, string project, int size, int atOnce, int calls)
+    {
+        var tokens = Enumerable.Range(0, calls).Select(_ => issuer.Token(server.Resource, "files:read")).ToList();
+        var arguments = $$"""{"project":"{{project}}","path":"{{size}}.txt"}""";
+        var (processor, watch) = (server.Processor, Stopwatch.StartNew());
+        await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (token, _) => await server.ReadAsync(token, arguments, size));
+        return (calls / watch.Elapsed.TotalSeconds, (server.Processor - processor).TotalMilliseconds / calls);
+    }
+
+    /// <summary>Source code, more or less: lines, quotes, now and then a letter that is not ASCII.</summary>
+    private static void Fill(string path, int size)
+    {
+        var lines = string.Concat(Enumerable.Range(0, (size / 60) + 10).Select(i => i % 50 == 0 ? "    // Größe, naïve – ein Kommentar über alles Mögliche\n" : $"    var item{i} = list[{i}].Compute(first, second: \"some text\");\n"));
+        using var file = File.Create(path);
+        var bytes = System.Text.Encoding.UTF8.GetBytes(lines).AsSpan(0, size);
+        // Not in the middle of a letter.
+        bytes[^4..].Fill((byte)'\n');
+        file.Write(bytes);
+    }
+
+    private static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToList();
+        return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;
+    }
+}

@@ -101,6 +101,10 @@ internal sealed class BenchServer : IAsyncDisposable
             ["Auth__Issuers__0__Authority"] = issuer.Authority,
             ["Storage__Directory"] = storage,
             ["Logging__LogLevel__Default"] = "Warning",
+            // One person calls here for everybody.
+            ["Limits__CallsPerMinute"] = "100000000",
+            ["Limits__ConcurrentCalls"] = "1000",
+            ["Limits__BytesPerMinute"] = "1099511627776",
         })
         {
             start.Environment[key] = value;

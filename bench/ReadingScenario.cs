@@ -19,7 +19,7 @@ internal static class ReadingScenario
     {
         var turns = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 7;
         await using var issuer = await BenchIssuer.StartAsync();
-        await using var ours = await BenchServer.StartAsync(issuer, ("Limits__CallsPerMinute", "100000000"), ("Limits__ConcurrentCalls", "1000"), ("Limits__BytesPerMinute", "1099511627776"));
+        await using var ours = await BenchServer.StartAsync(issuer);
         await ours.CallAsync(issuer.Token(ours.Resource, "projects:write"), "create_project", """{"title":"bench"}""");
         var folder = Directory.GetDirectories(Path.Combine(ours.Storage, "projects")).Single(path => Path.GetFileName(path).StartsWith("bench-", StringComparison.Ordinal));
         Fill(Path.Combine(folder, $"{Small}.txt"), Small);

@@ -32,7 +32,7 @@ internal sealed class Arguments
             var schema = JsonSerializer.SerializeToNode(tool.InputSchema)!.AsObject();
             Close(schema);
             tool.InputSchema = JsonSerializer.SerializeToElement(schema);
-            _schemas.Add(tool.Name, Compiled(tool.Name, schema));
+            _schemas[tool.Name] = Compiled(tool.Name, schema);
         }
     }
 
@@ -55,6 +55,12 @@ internal sealed class Arguments
     /// <exception cref="SettingsException">The validator cannot hold anything to this schema.</exception>
     private static JsonSchema Compiled(string tool, JsonObject schema)
     {
+        // Before the validator sees it, which would fetch what it names (MCP: implementations must not).
+        if (Elsewhere(schema) is { } reference)
+        {
+            throw new SettingsException($"The arguments of the tool '{tool}' have a schema that refers to '{reference}'. Write it out: no schema is fetched from elsewhere.");
+        }
+
         try
         {
             return JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult();
@@ -64,6 +70,15 @@ internal sealed class Arguments
             throw new SettingsException($"The arguments of the tool '{tool}' have a schema that cannot be checked. Give each argument a plain type: text, number, true or false, a list or a record.");
         }
     }
+
+    /// <summary>The first reference that does not stay in the schema.</summary>
+    private static string? Elsewhere(JsonNode? schema) => schema switch
+    {
+        JsonObject words => words.Select(word => word.Key is "$ref" or "$dynamicRef" && word.Value is JsonValue reference && !reference.ToString().StartsWith('#')
+            ? reference.ToString() : Elsewhere(word.Value)).FirstOrDefault(found => found is not null),
+        JsonArray list => list.Select(Elsewhere).FirstOrDefault(found => found is not null),
+        _ => null,
+    };
 
     /// <summary>No object of a schema takes members that it does not name.</summary>
     private static void Close(JsonObject schema)

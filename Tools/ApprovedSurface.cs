@@ -74,10 +74,10 @@ internal sealed class ApprovedSurface(JsonObject approved)
     private static bool IsSame(JsonElement? was, JsonElement? now) =>
         was is { } one && now is { } other ? JsonMarshal.GetRawUtf8Value(one).SequenceEqual(JsonMarshal.GetRawUtf8Value(other)) : was is null && now is null;
 
-    private static JsonObject Sorted(IEnumerable<(string Name, JsonNode Shown)> primitives) =>
+    private static JsonObject Sorted(IEnumerable<(string Name, JsonObject Shown)> primitives) =>
         new(primitives.OrderBy(primitive => primitive.Name, StringComparer.Ordinal).Select(primitive => KeyValuePair.Create(primitive.Name, (JsonNode?)primitive.Shown)));
 
-    private static JsonNode Shown<T>(T primitive, IReadOnlyList<object> metadata)
+    private static JsonObject Shown<T>(T primitive, IReadOnlyList<object> metadata)
     {
         var shown = JsonSerializer.SerializeToNode(primitive, McpJsonUtilities.DefaultOptions)!.AsObject();
         shown["scopes"] = new JsonArray([.. metadata.OfType<RequiresScopeAttribute>().SelectMany(attribute => attribute.Scopes).Select(scope => JsonValue.Create(scope))]);
@@ -106,7 +106,7 @@ internal sealed class ApprovedSurface(JsonObject approved)
             }
             else if (was.Select(member => member.Key).Union(is_.Select(member => member.Key)).FirstOrDefault(member => !JsonNode.DeepEquals(was[member], is_[member])) is { } changed)
             {
-                yield return $"{FileName}: the {changed} of '{name}' is not the approved one. {fix}";
+                yield return $"{FileName}: the {changed} of '{name}' is not what was approved. {fix}";
             }
         }
     }

@@ -18,7 +18,7 @@ internal sealed class Arguments
     public const string Project = "The project's slug, as list_projects gives it.";
 
     /// <summary>The description of the argument that most tools take in its place.</summary>
-    public const string Workspace = "The handle of a workspace, as open_workspace gives it, in place of project. Paths then start in its directory.";
+    public const string Workspace = "The handle of a workspace, as open_workspace gives it. Give this or project, not both; paths then start in its directory.";
 
     /// <summary>The description of the argument that names a file.</summary>
     public const string FilePath = "The file's path in the project, such as plan.md.";

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
@@ -53,9 +54,10 @@ internal sealed class Results
         {
             (_, null) when result.IsError == true => null,
             (null, null) => null,
-            ({ } shape, { } structured) when result.IsError != true => shape.Fault(
+            ({ } shape, { } structured) when result.IsError != true => shape.Fault(structured) is not { } fault ? null
                 // What is no object, older clients get wrapped into one.
-                !shape.IsOfObject && structured.ValueKind == System.Text.Json.JsonValueKind.Object && structured.TryGetProperty("result", out var wrapped) ? wrapped : structured),
+                : !shape.IsOfObject && structured.ValueKind == JsonValueKind.Object && structured.TryGetProperty("result", out var wrapped) ? shape.Fault(wrapped)
+                : fault,
             _ => "/",
         };
 }

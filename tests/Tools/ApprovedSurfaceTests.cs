@@ -21,16 +21,16 @@ public sealed partial class ApprovedSurfaceTests(Server server)
 
     public static TheoryData<string, string> Changes => new()
     {
-        { "description", $"tools.approved.json: the description of 'delete_file' is not the approved one. {Fix}" },
-        { "title", $"tools.approved.json: the title of 'delete_file' is not the approved one. {Fix}" },
-        { "hint", $"tools.approved.json: the annotations of 'delete_file' is not the approved one. {Fix}" },
-        { "argument", $"tools.approved.json: the inputSchema of 'delete_file' is not the approved one. {Fix}" },
-        { "result", $"tools.approved.json: the outputSchema of 'delete_file' is not the approved one. {Fix}" },
-        { "icon", $"tools.approved.json: the icons of 'delete_file' is not the approved one. {Fix}" },
-        { "meta", $"tools.approved.json: the _meta of 'delete_file' is not the approved one. {Fix}" },
-        { "scope", $"tools.approved.json: the scopes of 'delete_file' is not the approved one. {Fix}" },
-        { "question", $"tools.approved.json: the asks of 'purge_trash' is not the approved one. {Fix}" },
-        { "downstream", $"tools.approved.json: the downstream of 'find_people' is not the approved one. {Fix}" },
+        { "description", $"tools.approved.json: the description of 'delete_file' is not what was approved. {Fix}" },
+        { "title", $"tools.approved.json: the title of 'delete_file' is not what was approved. {Fix}" },
+        { "hint", $"tools.approved.json: the annotations of 'delete_file' is not what was approved. {Fix}" },
+        { "argument", $"tools.approved.json: the inputSchema of 'delete_file' is not what was approved. {Fix}" },
+        { "result", $"tools.approved.json: the outputSchema of 'delete_file' is not what was approved. {Fix}" },
+        { "icon", $"tools.approved.json: the icons of 'delete_file' is not what was approved. {Fix}" },
+        { "meta", $"tools.approved.json: the _meta of 'delete_file' is not what was approved. {Fix}" },
+        { "scope", $"tools.approved.json: the scopes of 'delete_file' is not what was approved. {Fix}" },
+        { "question", $"tools.approved.json: the asks of 'purge_trash' is not what was approved. {Fix}" },
+        { "downstream", $"tools.approved.json: the downstream of 'find_people' is not what was approved. {Fix}" },
         { "new", $"tools.approved.json: 'delete_all' is not among the approved tools. {Fix}" },
         { "gone", $"tools.approved.json: 'delete_file' is among the approved tools and is not there. {Fix}" },
         { "twin", "2 tools are called 'delete_file', or differ from it in case alone. One would shadow the other: rename it." },
@@ -94,7 +94,7 @@ public sealed partial class ApprovedSurfaceTests(Server server)
         var (tools, prompts, resources) = (server.Services.GetServices<McpServerTool>().ToList(), server.Services.GetServices<McpServerPrompt>(), server.Services.GetServices<McpServerResource>());
 
         Assert.Equal(
-            $"tools.approved.json: the description of 'review_changes' is not the approved one. {Fix}",
+            $"tools.approved.json: the description of 'review_changes' is not what was approved. {Fix}",
             Assert.Throws<SettingsException>(() => ApprovedSurface.BuiltIn().Require(
                 tools, prompts.Select(prompt => prompt.ProtocolPrompt.Name == "review_changes" ? new ChangedPrompt(prompt) : prompt), resources)).Message);
         Assert.Equal(
@@ -117,14 +117,14 @@ public sealed partial class ApprovedSurfaceTests(Server server)
                 (new Probe().Tool("list_projects"), "2 tools are called 'list_projects', or differ from it in case alone."),
                 (new Changed(new Probe().Tool("odd"), shown => shown["inputSchema"] = JsonNode.Parse("""{"type":"object","properties":{"a":{"$ref":"http://127.0.0.1:9/x.json"}}}""")),
                     "The arguments of the tool 'odd' have a schema that refers to 'http://127.0.0.1:9/x.json'. Write it out: no schema is fetched from elsewhere."),
-                (new Changed(new Probe().Tool("odd"), shown => shown["inputSchema"] = JsonNode.Parse("""{"type":"object","properties":{"a":{"type":"strange"}}}""")),
+                (new Changed(new Probe().Tool("odd"), shown => shown["inputSchema"] = JsonNode.Parse("""{"type":"object","properties":{"a":{"$ref":"#/nowhere"}}}""")),
                     "The arguments of the tool 'odd' have a schema that cannot be checked."),
                 (new Changed(new Probe().Tool("odd"), shown => shown["outputSchema"] = JsonNode.Parse("""{"type":"object","patternProperties":{"a":{}}}""")),
                     "The result of the tool 'odd' has a schema that cannot be checked (patternProperties)."),
             ])
             {
                 await Assert.ThrowsAnyAsync<Exception>(() => Server.StartAsync(services => services.AddSingleton(tool).AddSingleton(_ => ApprovedSurface.BuiltIn())));
-                Assert.Contains(line, said.ToString(), StringComparison.Ordinal);
+                Assert.True(said.ToString().Contains(line, StringComparison.Ordinal), $"{line}\n{said}");
             }
         }
         finally
@@ -185,7 +185,7 @@ public sealed partial class ApprovedSurfaceTests(Server server)
 
         Assert.Equal(0, evil.Runs);
         Assert.Equal(2, own.AuditRows(sequence).Count(row => row.GetProperty("reason").GetString() == "tool_drift" && row.GetProperty("decision").GetString() == "deny"));
-        Assert.Contains("Critical The tool list_projects is not the approved one and was not run", log.Said);
+        Assert.Contains("Critical The tool list_projects is not the approved one and was not run", log.Said, StringComparison.Ordinal);
         Assert.False((await own.CallAsync(token, "get_project", new { project = "welcome" })).IsError);
     }
 
@@ -221,7 +221,7 @@ public sealed partial class ApprovedSurfaceTests(Server server)
         var approved = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(ServerProcess.RepositoryRoot, "tools.approved.json")))!["tools"]!.AsObject();
         var listed = (await server.SendAsync(await server.Tokens.OfAsync("alice", "projects:read"), Message.List())).Result.GetProperty("tools").EnumerateArray().ToList();
 
-        Assert.Equal(approved.Select(tool => tool.Key), listed.Select(tool => tool.GetProperty("name").GetString()));
+        Assert.Equal(approved.Select(tool => tool.Key), listed.Select(tool => tool.GetProperty("name").GetString()!).Order(StringComparer.Ordinal));
         Assert.All(listed, tool =>
         {
             var expected = approved[tool.GetProperty("name").GetString()!]!.DeepClone().AsObject();
@@ -262,7 +262,7 @@ public sealed partial class ApprovedSurfaceTests(Server server)
             {
                 Assert.InRange(schema.GetRawText().Length, 2, 8 * 1024);
                 Assert.InRange(Depth(schema), 1, 8);
-                Assert.DoesNotMatch("\\$ref|\\$dynamicRef|\\$id|x-mcp-header|\"(?:pattern|patternProperties)\":", schema.GetRawText());
+                Assert.DoesNotMatch("\\$ref|\\$dynamicRef|\\$id|x-mcp-header|patternProperties", schema.GetRawText());
                 Assert.DoesNotMatch("(?i)password|secret|token|api_?key|credential|cookie", string.Join(' ', Keys(schema)));
             }
 
@@ -348,7 +348,7 @@ public sealed partial class ApprovedSurfaceTests(Server server)
         {
             lock (_said)
             {
-                _said.AppendLine($"{logLevel} {formatter(state, exception)} {exception}");
+                _said.AppendLine(System.Globalization.CultureInfo.InvariantCulture, $"{logLevel} {formatter(state, exception)} {exception}");
             }
         }
 

@@ -6,6 +6,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using ModelContextProtocol;
+using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
 namespace McpFilesServer.Tools;
@@ -21,7 +22,7 @@ internal sealed class ApprovedSurface(JsonObject approved)
 
     private const int MaxDescription = 400;
 
-    private readonly Dictionary<string, (McpServerTool Tool, JsonElement Schema, string? Description)> _tools = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (McpServerTool Tool, Words Words, JsonElement Input, JsonElement? Output)> _tools = new(StringComparer.Ordinal);
 
     /// <summary>The surface that was approved when this was built.</summary>
     public static ApprovedSurface BuiltIn()
@@ -42,10 +43,16 @@ internal sealed class ApprovedSurface(JsonObject approved)
     /// <exception cref="SettingsException">It is not, or it has.</exception>
     public void Require(IReadOnlyList<McpServerTool> tools, IEnumerable<McpServerPrompt> prompts, IEnumerable<McpServerResource> resources)
     {
-        var problems = tools.Select(Problem).OfType<string>().ToList();
-        foreach (var (kind, primitives) in Describe(tools, prompts, resources))
+        // A model hardly tells Read_File from read_file.
+        var problems = tools.GroupBy(tool => tool.ProtocolTool.Name, StringComparer.OrdinalIgnoreCase).Where(same => same.Count() > 1)
+            .Select(same => $"{same.Count()} tools are called '{same.Key}', or differ from it in case alone. One would shadow the other: rename it.").ToList();
+        if (problems.Count == 0)
         {
-            problems.AddRange(Differences(kind, approved[kind]?.AsObject() ?? [], primitives!.AsObject()));
+            problems.AddRange(tools.Select(Problem).OfType<string>());
+            foreach (var (kind, primitives) in Describe(tools, prompts, resources))
+            {
+                problems.AddRange(Differences(kind, approved[kind]?.AsObject() ?? [], primitives!.AsObject()));
+            }
         }
 
         if (problems.Count > 0)
@@ -55,14 +62,17 @@ internal sealed class ApprovedSurface(JsonObject approved)
 
         foreach (var tool in tools)
         {
-            _tools[tool.ProtocolTool.Name] = (tool, tool.ProtocolTool.InputSchema, tool.ProtocolTool.Description);
+            _tools[tool.ProtocolTool.Name] = (tool, Words.Of(tool.ProtocolTool), tool.ProtocolTool.InputSchema, tool.ProtocolTool.OutputSchema);
         }
     }
 
     /// <summary>Whether a tool is still the one that was approved when the server started: nobody has put another in its place, or other words into it.</summary>
     public bool IsUnchanged(McpServerTool tool) =>
-        _tools.TryGetValue(tool.ProtocolTool.Name, out var start) && ReferenceEquals(start.Tool, tool) && ReferenceEquals(start.Description, tool.ProtocolTool.Description)
-        && JsonMarshal.GetRawUtf8Value(start.Schema).SequenceEqual(JsonMarshal.GetRawUtf8Value(tool.ProtocolTool.InputSchema));
+        _tools.TryGetValue(tool.ProtocolTool.Name, out var start) && ReferenceEquals(start.Tool, tool) && start.Words == Words.Of(tool.ProtocolTool)
+        && IsSame(start.Input, tool.ProtocolTool.InputSchema) && IsSame(start.Output, tool.ProtocolTool.OutputSchema);
+
+    private static bool IsSame(JsonElement? was, JsonElement? now) =>
+        was is { } one && now is { } other ? JsonMarshal.GetRawUtf8Value(one).SequenceEqual(JsonMarshal.GetRawUtf8Value(other)) : was is null && now is null;
 
     private static JsonObject Sorted(IEnumerable<(string Name, JsonObject Shown)> primitives) =>
         new(primitives.OrderBy(primitive => primitive.Name, StringComparer.Ordinal).Select(primitive => KeyValuePair.Create(primitive.Name, (JsonNode?)primitive.Shown)));
@@ -96,7 +106,7 @@ internal sealed class ApprovedSurface(JsonObject approved)
             }
             else if (was.Select(member => member.Key).Union(is_.Select(member => member.Key)).FirstOrDefault(member => !JsonNode.DeepEquals(was[member], is_[member])) is { } changed)
             {
-                yield return $"{FileName}: the {changed} of '{name}' is not the approved one. {fix}";
+                yield return $"{FileName}: the {changed} of '{name}' is not what was approved. {fix}";
             }
         }
     }
@@ -125,4 +135,12 @@ internal sealed class ApprovedSurface(JsonObject approved)
 
     private static bool IsHidden(string text) => text.EnumerateRunes().Any(rune =>
         rune.Plane == 14 || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
+
+    /// <summary>All that a client is told of a tool beside its schemas, in a form that is compared on every call. Of what this server does not use, that it is still the same thing.</summary>
+    private readonly record struct Words(
+        string? Title, string? Description, string? HintTitle, bool? ReadOnly, bool? Destructive, bool? Idempotent, bool? OpenWorld, object? Icons, object? Meta)
+    {
+        public static Words Of(Tool tool) => new(
+            tool.Title, tool.Description, tool.Annotations?.Title, tool.Annotations?.ReadOnlyHint, tool.Annotations?.DestructiveHint, tool.Annotations?.IdempotentHint, tool.Annotations?.OpenWorldHint, tool.Icons, tool.Meta);
+    }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Nodes;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 using NJsonSchema;
@@ -18,7 +17,7 @@ internal sealed class Arguments
     public const string Project = "The project's slug, as list_projects gives it.";
 
     /// <summary>The description of the argument that most tools take in its place.</summary>
-    public const string Workspace = "The handle of a workspace, as open_workspace gives it, in place of project. Paths then start in its directory.";
+    public const string Workspace = "The handle of a workspace, as open_workspace gives it. Give this or project, not both; paths then start in its directory.";
 
     /// <summary>The description of the argument that names a file.</summary>
     public const string FilePath = "The file's path in the project, such as plan.md.";
@@ -30,9 +29,9 @@ internal sealed class Arguments
         foreach (var tool in tools.Select(tool => tool.ProtocolTool))
         {
             var schema = JsonSerializer.SerializeToNode(tool.InputSchema)!.AsObject();
-            Close(schema);
+            Schemas.Close(schema);
             tool.InputSchema = JsonSerializer.SerializeToElement(schema);
-            _schemas.Add(tool.Name, Compiled(tool.Name, schema));
+            _schemas[tool.Name] = Schemas.Compile($"The arguments of the tool '{tool.Name}'", schema);
         }
     }
 
@@ -49,41 +48,6 @@ internal sealed class Arguments
         {
             // The validator compares numbers as decimals, and some are beyond that.
             return "An argument has a number that is too large.";
-        }
-    }
-
-    /// <exception cref="SettingsException">The validator cannot hold anything to this schema.</exception>
-    private static JsonSchema Compiled(string tool, JsonObject schema)
-    {
-        try
-        {
-            return JsonSchema.FromJsonAsync(schema.ToJsonString()).GetAwaiter().GetResult();
-        }
-        catch (Exception e) when (e is Newtonsoft.Json.JsonException or InvalidOperationException or ArgumentException)
-        {
-            throw new SettingsException($"The arguments of the tool '{tool}' have a schema that cannot be checked. Give each argument a plain type: text, number, true or false, a list or a record.");
-        }
-    }
-
-    /// <summary>No object of a schema takes members that it does not name.</summary>
-    private static void Close(JsonObject schema)
-    {
-        if (schema["properties"] is JsonObject properties)
-        {
-            schema["additionalProperties"] = false;
-            foreach (var property in properties.Select(property => property.Value).OfType<JsonObject>())
-            {
-                Close(property);
-            }
-        }
-        else if (schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object")
-        {
-            schema["additionalProperties"] = false;
-        }
-
-        if (schema["items"] is JsonObject items)
-        {
-            Close(items);
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed class ProjectTools(Projects projects, History history, Caller ca
 
     [McpServerTool(Name = "list_projects", Title = "List projects", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsRead)]
-    [Description("Lists the projects that the user is a member of, with their role in each.")]
+    [Description("Lists the projects that the user is a member of, with their role in each. Other tools take the slug as project.")]
     public async Task<ProjectList> ListAsync([Description("Whether to list archived projects too.")] bool archived = false, CancellationToken cancellationToken = default)
     {
         var found = await projects.ListAsync(caller, archived, MaxListed + 1, cancellationToken);

@@ -103,7 +103,7 @@ internal sealed class ReadingTools(Places places, Files files, Cursors cursors, 
 
     [McpServerTool(Name = "read_media_file", Title = "Read an image or another binary file", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false)]
     [RequiresScope(Scopes.FilesRead)]
-    [Description("Reads a file as it is: an image or a recording to be shown or played, anything else as bytes. The second part of the answer describes it.")]
+    [Description("Reads a file as it is: an image or a recording to be shown or played, anything else as bytes. For text, use read_text_file. The second part of the answer describes it.")]
     public async Task<IEnumerable<ContentBlock>> ReadMediaFileAsync(
         RequestContext<CallToolRequestParams> request,
         [Description("The file's path in the project, such as logo.png.")] string path,

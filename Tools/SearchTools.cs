@@ -15,7 +15,7 @@ internal sealed class SearchTools(Places places, Searches searches, Caller calle
 
     [McpServerTool(Name = "search_files", Title = "Search for files", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesRead)]
-    [Description("Finds files and directories by name. truncated in the answer means that there may be more.")]
+    [Description("Finds files and directories by a pattern on their names or paths. truncated: true in the answer means that there may be more: narrow the pattern or the directory.")]
     public async Task<FoundEntries> SearchFilesAsync(
         [Description("A pattern such as *.md, for names at any depth, or src/**/*test*, for paths from the directory on. It has *, ?, [a-z], {a,b} and **; upper and lower case are alike."), StringLength(500, MinimumLength = 1)] string pattern,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
@@ -32,7 +32,7 @@ internal sealed class SearchTools(Places places, Searches searches, Caller calle
 
     [McpServerTool(Name = "search_text", Title = "Search in files", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesRead)]
-    [Description("Finds lines that match a regular expression, in the text files of a project. truncated in the answer means that there may be more.")]
+    [Description("Finds lines that match a regular expression, in the text files of a project. truncated: true in the answer means that there may be more: narrow the pattern, the directory or the glob.")]
     public async Task<FoundText> SearchTextAsync(
         [Description("A regular expression (.NET's, without look-around and back references), matched against each line."), StringLength(TextQuery.MaxLength, MinimumLength = 1)] string pattern,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,

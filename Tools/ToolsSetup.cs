@@ -24,7 +24,7 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
+        builder.Services.AddSingleton<Arguments>().AddSingleton<Results>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
         builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>
@@ -56,14 +56,15 @@ internal static class ToolsSetup
                 .AddCallToolFilter(ExchangedFirst)
                 .AddCallToolFilter(ValidArguments)
                 .AddCallToolFilter(Confirmation.Filter)
-                .AddCallToolFilter(Deadline.Filter));
+                .AddCallToolFilter(Deadline.Filter)
+                .AddCallToolFilter(Results.Filter));
     }
 
-    /// <summary>Serves the tools at the path of the resource. Their schemas are closed, and they are what was approved, before anybody can ask for them.</summary>
+    /// <summary>Serves the tools at the path of the resource. Their schemas can be checked, those of arguments are closed, and they are what was approved, before anybody can ask for them.</summary>
     /// <exception cref="SettingsException">They are not.</exception>
     public static IEndpointConventionBuilder MapTools(this WebApplication app)
     {
-        _ = app.Services.GetRequiredService<Arguments>();
+        _ = (app.Services.GetRequiredService<Arguments>(), app.Services.GetRequiredService<Results>());
         app.Services.GetRequiredService<ApprovedSurface>().Require(
             [.. app.Services.GetServices<McpServerTool>()], app.Services.GetServices<McpServerPrompt>(), app.Services.GetServices<McpServerResource>());
         return app.MapMcp(app.Services.GetRequiredService<McpOptions>().Path);

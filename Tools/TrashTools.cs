@@ -11,7 +11,7 @@ internal sealed class TrashTools(Places places, Changes changes, Trash trash, Ca
 {
     [McpServerTool(Name = "delete_file", Title = "Delete a file or directory", ReadOnly = false, Destructive = true, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesDelete)]
-    [Description("Moves a file, or a directory with all that is in it, to the project's trash. restore_file takes the trash_id that the answer has.")]
+    [Description("Moves a file, or a directory with all that is in it, to the project's trash. restore_file brings it back, by the trash_id in the answer.")]
     public async Task<TrashItem> DeleteFileAsync(
         [Description("The path of the file or directory.")] string path,
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,

@@ -24,7 +24,7 @@ internal sealed class WorkspaceTools(Places places, Workspaces workspaces, Calle
     [McpServerTool(Name = "close_workspace", Title = "Close a workspace", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesRead)]
     [Description("Closes a workspace. Its files are not touched.")]
-    public async Task<WorkspaceClosed> CloseAsync([Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string workspace, CancellationToken cancellationToken) =>
+    public async Task<WorkspaceClosed> CloseAsync([Description("The handle of the workspace, as open_workspace gave it."), StringLength(64, MinimumLength = 1)] string workspace, CancellationToken cancellationToken) =>
         await workspaces.CloseAsync(caller, workspace, cancellationToken) ? new WorkspaceClosed(workspace) : throw new ProblemException(Places.NoWorkspace);
 }
 

@@ -26,7 +26,7 @@ internal sealed class WritingTools(Places places, Changes changes, Caller caller
 
     [McpServerTool(Name = "write_file", Title = "Write a file", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesWrite)]
-    [Description("Creates a text file. With if_match it replaces the version of the file that has this etag, which goes to the trash; without, it never overwrites. The directory must exist.")]
+    [Description("Creates a text file. With if_match it replaces the version of the file that has this etag, which goes to the trash; without, it never overwrites. The directory must exist: create_directory makes one. To change a part of a file, use edit_file.")]
     public async Task<FileEntry> WriteFileAsync(
         [Description(Arguments.FilePath)] string path,
         [Description("The whole new text of the file.")] string content,

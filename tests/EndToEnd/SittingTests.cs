@@ -62,7 +62,9 @@ public sealed partial class SittingTests : IDisposable
         Assert.Contains("// What is purged is gone: for owners alone.", await File.ReadAllTextAsync(Path.Combine(_tree, "Data", "Roles.cs"), TestContext.Current.CancellationToken), StringComparison.Ordinal);
         Assert.Contains("stands 8 times in the file", await SayAsync(client, "An edit that could mean several places changes none.", "edit_file", new
         {
-            project = "source", path = "Data/Roles.cs", edits = (object[])[new { old_text = "    public const Role", new_text = "x" }],
+            project = "source",
+            path = "Data/Roles.cs",
+            edits = (object[])[new { old_text = "    public const Role", new_text = "x" }],
         }), StringComparison.Ordinal);
         var trash = await SayAsync(client, "The version before is in the trash.", "list_trash", new { project = "source" });
         Assert.Contains("replaced", trash, StringComparison.Ordinal);

@@ -188,8 +188,8 @@ public sealed class Server : IAsyncLifetime
             builder.ConfigureTestServices(collection =>
             {
                 services?.Invoke(collection);
-                // What a test adds to the surface is approved by the test.
-                if (services is not null)
+                // What a test adds to the surface is approved by the test, unless it brings what is approved itself.
+                if (services is not null && collection.Count(service => service.ServiceType == typeof(ApprovedSurface)) == 1)
                 {
                     collection.Replace(ServiceDescriptor.Singleton(provider => new ApprovedSurface(ApprovedSurface.Describe(
                         provider.GetServices<McpServerTool>(), provider.GetServices<McpServerPrompt>(), provider.GetServices<McpServerResource>()))));

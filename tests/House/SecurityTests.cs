@@ -29,6 +29,7 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 7).Select(number => $"HI-{number:00}"),
             .. ((int[])[2, 3, 4, 5, 10, 11]).Select(number => $"IV-{number:00}"),
             "SE-06", "RL-06",
+            .. Enumerable.Range(2, 6).Select(number => $"TI-{number:00}"), "IV-01", "IV-06", "IV-07",
         ];
 
         Assert.Equal(required.Order(StringComparer.Ordinal), Rows.Select(row => row.Id).Distinct().Order(StringComparer.Ordinal));
@@ -48,6 +49,7 @@ public sealed partial class SecurityTests
             "I01", "I03", "I04", "I06", "I07", "I08", "I10", "I13", "I16", "I17",
             "H03",
             "F01", "F02", "F04", "F06", "F07", "F08", "F10", "F11", "F12", "F20", "G13",
+            "G02", "G03", "G04", "G16", "G17", "H12",
         ];
         var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())

@@ -1,0 +1,45 @@
+using System.Text.RegularExpressions;
+using McpFilesServer.Tests.Host;
+using Xunit;
+
+namespace McpFilesServer.Tests.House;
+
+/// <summary>What the product never does, read from its source: start a process, make code, or call somewhere past the factory of clients.</summary>
+public sealed partial class BannedCodeTests
+{
+    private static readonly string[] Rooms = ["Auth", "Tools", "Data", "Commands"];
+
+    [Fact]
+    public void Nothing_starts_a_process_or_makes_code()
+    {
+        var sources = Sources().ToList();
+        Assert.True(sources.Count > 100, $"{sources.Count} files were read.");
+
+        Assert.All(sources, file => Assert.False(Banned().IsMatch(Code(file)), $"{file}: {Banned().Match(Code(file)).Value}"));
+    }
+
+    [Fact]
+    public void Every_outbound_call_is_by_a_client_that_the_factory_made() =>
+        Assert.All(Sources(), file => Assert.DoesNotMatch(@"new (HttpClient|SocketsHttpHandler|HttpClientHandler|WebClient|TcpClient|UdpClient|Socket|ClientWebSocket)\(", Outbound().Replace(Code(file), "")));
+
+    [Fact]
+    public void SQL_is_fixed_text() =>
+        // No parameter can stand for a name; those that are put together here are constants of the code.
+        Assert.All(Sources().Where(file => Path.GetFileName(file) is not ("Database.cs" or "AuditDatabase.cs" or "AuditVerification.cs")), file =>
+            Assert.DoesNotMatch(@"(?is)\$@?""+[^""]*\b(select .+ from|insert into|update \w+ set|delete from|drop table|alter table|create table)\b", Code(file).Replace("update project set {change} where", "", StringComparison.Ordinal)));
+
+    private static IEnumerable<string> Sources() => Rooms.SelectMany(room => Directory.EnumerateFiles(Path.Combine(ServerProcess.RepositoryRoot, room), "*.cs", SearchOption.AllDirectories))
+        .Concat(Directory.EnumerateFiles(ServerProcess.RepositoryRoot, "*.cs"));
+
+    private static string Code(string file) => Comment().Replace(File.ReadAllText(file), "");
+
+    [GeneratedRegex(@"\bProcess\.Start|new Process\b|ProcessStartInfo|Reflection\.Emit|AssemblyBuilder|DynamicMethod|CSharpScript|CodeDom|Microsoft\.CodeAnalysis|Assembly\.Load|Activator\.CreateInstance\(|\bdynamic\s+\w+\s*=|Expression\.Lambda|\.Compile\(\)|Type\.GetType\(|BinaryFormatter|TypeNameHandling|\bexecve?\b|\bposix_spawn\b|\bfork\b|""(/bin/)?(sh|bash|cmd(\.exe)?|powershell)""")]
+    private static partial Regex Banned();
+
+    /// <summary>Handlers that a named client of the factory is given, to forbid it redirects and proxies.</summary>
+    [GeneratedRegex(@"ConfigurePrimaryHttpMessageHandler\(\(\) => new SocketsHttpHandler\b[^;]*;|=> new SocketsHttpHandler\b")]
+    private static partial Regex Outbound();
+
+    [GeneratedRegex(@"//[^\n]*")]
+    private static partial Regex Comment();
+}

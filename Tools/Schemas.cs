@@ -34,7 +34,7 @@ internal static class Schemas
         _ => null,
     };
 
-    /// <summary>No object of a schema takes members that it does not name.</summary>
+    /// <summary>No object of a schema takes members that it does not name, or, when it is a list by name, does not describe.</summary>
     public static void Close(JsonObject schema)
     {
         if (schema["properties"] is JsonObject properties)
@@ -45,7 +45,7 @@ internal static class Schemas
                 Close(property);
             }
         }
-        else if (schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object")
+        else if (schema["type"] is JsonValue type && type.TryGetValue<string>(out var name) && name == "object" && schema["additionalProperties"] is not JsonObject)
         {
             schema["additionalProperties"] = false;
         }

@@ -23,6 +23,9 @@ internal sealed class McpOptions : ISettings
     /// <summary>Whether clients of the initialize-based versions get sessions, which they need to be asked anything.</summary>
     public SessionMode Sessions { get; set; } = SessionMode.Stateless;
 
+    /// <summary>Which tools <c>tools/list</c> has. A client cannot step up to one that it does not see.</summary>
+    public ToolListing ToolListing { get; set; } = ToolListing.All;
+
     /// <summary>The largest request body, in bytes. A larger one is refused with 413 before it is read.</summary>
     public int MaxRequestBytes { get; set; } = 1024 * 1024;
 
@@ -106,6 +109,11 @@ internal sealed class McpOptions : ISettings
             yield return "Mcp:Sessions must be Stateless or Hybrid; Hybrid is for the clients that Mcp:LegacyClients serves.";
         }
 
+        if (!Enum.IsDefined(ToolListing))
+        {
+            yield return "Mcp:ToolListing must be All or Granted.";
+        }
+
         if (MaxRequestBytes is < 1024 or > 64 * 1024 * 1024)
         {
             yield return "Mcp:MaxRequestBytes must be between 1024 and 67108864 bytes.";
@@ -125,4 +133,14 @@ internal enum SessionMode
 
     /// <summary>Clients of the initialize-based versions, and they must. Those of 2026-07-28 never have one.</summary>
     Hybrid,
+}
+
+/// <summary>Which tools are listed.</summary>
+internal enum ToolListing
+{
+    /// <summary>Every tool, so that a client can ask for the scopes of one.</summary>
+    All,
+
+    /// <summary>Those whose scopes the token holds.</summary>
+    Granted,
 }

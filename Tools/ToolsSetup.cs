@@ -44,7 +44,7 @@ internal static class ToolsSetup
             .WithCompleteHandler(Completions.CompleteAsync)
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)
             .WithRequestFilters(filters => filters
-                .AddListToolsFilter(UnchangedListed)
+                .AddListToolsFilter(Listed)
                 .AddReadResourceFilter(ProjectResources.PlainErrors)
                 .AddReadResourceFilter(Untrusted.All)
                 .AddGetPromptFilter(ProjectPrompts.PlainErrors)
@@ -155,12 +155,16 @@ internal static class ToolsSetup
             return Failed("This tool is not available. Tell the operator.");
         };
 
-    private static McpRequestHandler<ListToolsRequestParams, ListToolsResult> UnchangedListed(McpRequestHandler<ListToolsRequestParams, ListToolsResult> next) =>
+    /// <summary>Lists the tools that are still the approved ones; with <c>Mcp:ToolListing=Granted</c>, of those the ones that the caller's token suffices for.</summary>
+    private static McpRequestHandler<ListToolsRequestParams, ListToolsResult> Listed(McpRequestHandler<ListToolsRequestParams, ListToolsResult> next) =>
         async (request, cancellationToken) =>
         {
             var (listed, approved) = (await next(request, cancellationToken), request.Services!.GetRequiredService<ApprovedSurface>());
-            var changed = (request.Server.ServerOptions.ToolCollection ?? []).Where(tool => !approved.IsUnchanged(tool)).Select(tool => tool.ProtocolTool.Name).ToHashSet();
-            listed.Tools = changed.Count == 0 ? listed.Tools : [.. listed.Tools.Where(tool => !changed.Contains(tool.Name))];
+            var held = request.Services!.GetRequiredService<McpOptions>().ToolListing == ToolListing.Granted ? Decision.Current(request.Services!).Caller.Scopes : null;
+            var hidden = (request.Server.ServerOptions.ToolCollection ?? [])
+                .Where(tool => !approved.IsUnchanged(tool) || (held is not null && !tool.Metadata.OfType<RequiresScopeAttribute>().All(needed => needed.Scopes.All(held.Contains))))
+                .Select(tool => tool.ProtocolTool.Name).ToHashSet();
+            listed.Tools = hidden.Count == 0 ? listed.Tools : [.. listed.Tools.Where(tool => !hidden.Contains(tool.Name))];
             return listed;
         };
 

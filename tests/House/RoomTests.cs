@@ -51,6 +51,17 @@ public sealed partial class RoomTests
         Assert.All(Sources("Data").Where(file => !file.EndsWith("Database.cs", StringComparison.Ordinal) && !file.Contains($"{Path.DirectorySeparatorChar}Disk{Path.DirectorySeparatorChar}", StringComparison.Ordinal)).Concat(Sources("Tools")), file =>
             Assert.DoesNotMatch(@"\bFile\.|new FileStream|File\.Open|Directory\.Delete|new FileInfo", Comment().Replace(File.ReadAllText(file), "")));
 
+    [Theory]
+    [InlineData("Schema")]
+    [InlineData("AuditSchema")]
+    public void No_two_scripts_of_a_schema_have_one_number_because_the_second_would_never_run(string schema)
+    {
+        var numbers = Directory.EnumerateFiles(Path.Combine(ServerProcess.RepositoryRoot, "Data", schema), "*.sql").Select(file => Path.GetFileName(file)[..3]).ToList();
+
+        Assert.NotEmpty(numbers);
+        Assert.Equal(numbers.Distinct(), numbers);
+    }
+
     [Fact]
     public void The_clock_is_never_read_directly() =>
         Assert.All(Allowed.Keys.SelectMany(Sources), file =>

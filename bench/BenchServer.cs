@@ -38,6 +38,11 @@ internal sealed class BenchServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Of that, what is its own and not the system's file cache, in MiB; all of it where the system does not say.</summary>
+    public double OwnMemory =>
+        OperatingSystem.IsLinux() && File.ReadLines($"/proc/{_process.Id}/status").FirstOrDefault(line => line.StartsWith("RssAnon:", StringComparison.Ordinal)) is { } line
+            ? double.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], System.Globalization.CultureInfo.InvariantCulture) / 1024.0 : Memory;
+
     /// <summary>The most that it ever held, in MiB; 0 where the system does not say.</summary>
     public double MostMemory
     {

@@ -44,10 +44,10 @@ internal static class RevocationScenario
         }
 
         Console.WriteLine($"list_projects, {AtOnce} at once, {Turns} turns of {CallsInATurn} calls each, medians");
-        Console.WriteLine("| live revocations | microseconds a call | memory, MiB |");
+        Console.WriteLine("| live revocations | microseconds a call | own memory, MiB |");
         Console.WriteLine("|---|---|---|");
-        Console.WriteLine($"| 10 | {Median(withFew):F0} | {few.Memory:F0} |");
-        Console.WriteLine($"| {entries} | {Median(withMany):F0} | {many.Memory:F0} |");
+        Console.WriteLine($"| 10 | {Median(withFew):F0} | {few.OwnMemory:F0} |");
+        Console.WriteLine($"| {entries} | {Median(withMany):F0} | {many.OwnMemory:F0} |");
         Console.WriteLine($"ratio of the medians {Median(withMany) / Median(withFew):F3}, median of the ratios of turns side by side {Median(withMany.Zip(withFew, (a, b) => a / b)):F3}");
         return 0;
     }

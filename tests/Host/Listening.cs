@@ -10,12 +10,14 @@ internal sealed class Listening : IAsyncDisposable
 {
     private readonly HttpResponseMessage _response;
     private readonly Channel<JsonElement> _messages = Channel.CreateUnbounded<JsonElement>();
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Task _pump;
 
     private Listening(HttpResponseMessage response, Stream body)
     {
         _response = response;
         // By itself, because to give up on a read is to break the connection.
-        _ = PumpAsync(body);
+        _pump = PumpAsync(body);
     }
 
     public HttpStatusCode Status => _response.StatusCode;
@@ -69,10 +71,13 @@ internal sealed class Listening : IAsyncDisposable
         await NextAsync(seconds) is { } message && message.TryGetProperty("method", out var method) && method.GetString() == "notifications/resources/updated"
             ? message.GetProperty("params").GetProperty("uri").GetString() : null;
 
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
+        // In this order: an answer that is disposed while somebody reads it can leave its last bytes on a connection that the next request gets.
+        await _closing.CancelAsync();
+        await _pump;
         _response.Dispose();
-        return ValueTask.CompletedTask;
+        _closing.Dispose();
     }
 
     private async Task PumpAsync(Stream body)
@@ -80,7 +85,7 @@ internal sealed class Listening : IAsyncDisposable
         try
         {
             using var reader = new StreamReader(body);
-            while (await reader.ReadLineAsync() is { } line)
+            while (await reader.ReadLineAsync(_closing.Token) is { } line)
             {
                 if (line.StartsWith("data: {", StringComparison.Ordinal))
                 {
@@ -89,7 +94,7 @@ internal sealed class Listening : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or HttpRequestException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException or HttpRequestException or OperationCanceledException)
         {
             // Broken off, by one side or the other: the end as well.
         }

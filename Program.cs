@@ -18,7 +18,8 @@ try
         return await CommandLine.ExplainAsync(args);
     }
 
-    var builder = WebApplication.CreateBuilder(args);
+    // Settings are read once: a look-out for changes would wake for every file that is written below here.
+    var builder = WebApplication.CreateBuilder([.. args, "--hostBuilder:reloadConfigOnChange=false"]);
     if (await CommandLine.RunWithoutServerAsync(args, builder) is { } done)
     {
         return done;

@@ -11,6 +11,9 @@ internal readonly record struct Link(long Sequence, string Hash);
 /// <summary>How records become rows and rows a chain: the columns in their order, and the hash over them.</summary>
 internal static class AuditChain
 {
+    [ThreadStatic]
+    private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer)? s_form;
+
     /// <summary>All columns but <c>sequence</c> and <c>hash</c>. Their order is that of the hash and must not change.</summary>
     public static readonly IReadOnlyList<string> Columns =
     [
@@ -29,21 +32,27 @@ internal static class AuditChain
     /// <summary>SHA-256 over the hash before, the number and the values, written as a JSON array, which has one form for one record.</summary>
     public static string Hash(string previous, long sequence, IEnumerable<object?> values)
     {
-        var buffer = new ArrayBufferWriter<byte>(512);
-        using (var writer = new Utf8JsonWriter(buffer))
+        // One thread writes the chain, and a record has about the length of the one before.
+        var (buffer, writer) = s_form ??= Form();
+        buffer.ResetWrittenCount();
+        writer.Reset(buffer);
+        writer.WriteStartArray();
+        writer.WriteStringValue(previous);
+        writer.WriteNumberValue(sequence);
+        foreach (var value in values)
         {
-            writer.WriteStartArray();
-            writer.WriteStringValue(previous);
-            writer.WriteNumberValue(sequence);
-            foreach (var value in values)
-            {
-                Write(writer, value);
-            }
-
-            writer.WriteEndArray();
+            Write(writer, value);
         }
 
+        writer.WriteEndArray();
+        writer.Flush();
         return Convert.ToHexStringLower(SHA256.HashData(buffer.WrittenSpan));
+    }
+
+    private static (ArrayBufferWriter<byte>, Utf8JsonWriter) Form()
+    {
+        var buffer = new ArrayBufferWriter<byte>(2048);
+        return (buffer, new Utf8JsonWriter(buffer));
     }
 
     private static void Write(Utf8JsonWriter writer, object? value)

@@ -10,6 +10,7 @@ namespace McpFilesServer.Data;
 internal sealed class Database : IDisposable
 {
     private readonly string _connectionString;
+    private readonly string _aloneConnectionString;
     private readonly string _file;
     private readonly SemaphoreSlim _turn = new(1, 1);
 
@@ -18,7 +19,10 @@ internal sealed class Database : IDisposable
     public Database(string file, string schema)
     {
         _file = file;
-        _connectionString = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 }.ToString();
+        var settings = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 };
+        _connectionString = settings.ToString();
+        settings.Pooling = false;
+        _aloneConnectionString = settings.ToString();
         // Nobody else's to read; SQLite gives the files beside it the same mode.
         new FileStream(file, OwnerOnly(FileMode.OpenOrCreate)).Dispose();
         Migrate(schema);
@@ -56,9 +60,14 @@ internal sealed class Database : IDisposable
     }
 
     /// <summary>Opens a pooled connection at once, for what has a thread of its own. The caller disposes it.</summary>
-    public SqliteConnection Open(string pragma)
+    public SqliteConnection Open(string pragma) => Open(_connectionString, pragma);
+
+    /// <summary>Opens a connection that nobody else gets afterwards, for what keeps it. The caller disposes it.</summary>
+    public SqliteConnection OpenAlone(string pragma) => Open(_aloneConnectionString, pragma);
+
+    private static SqliteConnection Open(string connectionString, string pragma)
     {
-        var connection = new SqliteConnection(_connectionString);
+        var connection = new SqliteConnection(connectionString);
         try
         {
             connection.Open();

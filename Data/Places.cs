@@ -35,12 +35,12 @@ internal sealed class Places(Projects projects, ProjectFolders folders, Workspac
         }
 
         return project is not null
-            ? Open(await projects.FindAsync(caller, project, role, cancellationToken), ProjectPath.Root, role)
-            : await OpenAsync(caller, await workspaces.FindAsync(caller, workspace!, cancellationToken), role, cancellationToken);
+            ? Open(projects.Find(caller, project, role), ProjectPath.Root, role)
+            : Open(caller, await workspaces.FindAsync(caller, workspace!, cancellationToken), role);
     }
 
-    private async Task<Place> OpenAsync(IPerson person, Workspace? workspace, Role role, CancellationToken cancellationToken) =>
-        workspace is not null && await projects.SeekAsync(person, workspace.Slug, cancellationToken) is { } project
+    private Place Open(IPerson person, Workspace? workspace, Role role) =>
+        workspace is not null && projects.Seek(person, workspace.Slug) is { } project
             ? Open(Projects.Require(project, role), ProjectPath.Parse(workspace.Path), role)
             : throw new ProblemException(NoWorkspace);
 

@@ -22,10 +22,22 @@ internal sealed record Project
     public string? ArchivedAt { get; init; }
 
     public required long Members { get; init; }
+
+    /// <summary>The row of a look-up, whose columns are in this order.</summary>
+    public static Project Read(SqliteDataReader row) => new()
+    {
+        Id = row.GetString(0),
+        Slug = row.GetString(1),
+        Title = row.GetString(2),
+        Role = row.GetString(3),
+        CreatedAt = row.GetString(4),
+        ArchivedAt = row.IsDBNull(5) ? null : row.GetString(5),
+        Members = row.GetInt64(6),
+    };
 }
 
 /// <summary>Projects. Every query carries the person, so that a foreign project is no row.</summary>
-internal sealed class Projects(Database database, ProjectFolders folders, FilesOptions options, TimeProvider time)
+internal sealed class Projects(Database database, ProjectFolders folders, FilesOptions options, TimeProvider time) : IDisposable
 {
     private const string MinePart =
         """
@@ -34,6 +46,10 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
         from project p join member m on m.project_id = p.id and m.issuer = @Issuer and m.subject = @Subject
         where p.available = 1
         """;
+
+    private const string MineOfSlug = $"{MinePart} and p.slug = @slug";
+
+    private readonly Lookup _mine = new(database, MineOfSlug, 5, "@Issuer", "@Subject", "@slug");
 
     /// <summary>The person's projects by slug, at most <paramref name="limit"/>.</summary>
     public async Task<IReadOnlyList<Project>> ListAsync(IPerson person, bool archived, int limit, CancellationToken cancellationToken)
@@ -45,11 +61,7 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
     }
 
     /// <summary>The project of this slug; null when there is none for this person.</summary>
-    public async Task<Project?> SeekAsync(IPerson person, string slug, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await SeekAsync(connection, person, slug, cancellationToken);
-    }
+    public Project? Seek(IPerson person, string slug) => _mine.First(Project.Read, null, person.Issuer, person.Subject, slug);
 
     /// <summary>The person's projects in use whose slug begins so, by slug, those behind <paramref name="after"/>.</summary>
     public async Task<IReadOnlyList<Project>> FindAsync(IPerson person, string prefix, string after, int limit, CancellationToken cancellationToken)
@@ -62,15 +74,14 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
 
     /// <summary>The project of this slug, when the person is a member with at least this role.</summary>
     /// <exception cref="ProblemException">There is no such project for this person; or his role is too low.</exception>
-    public async Task<Project> FindAsync(IPerson person, string slug, Role role, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        return await FindAsync(connection, person, slug, role, cancellationToken);
-    }
+    public Project Find(IPerson person, string slug, Role role) => Require(Seek(person, slug), slug, role);
 
     /// <summary>The same within what somebody else has begun.</summary>
     public static async Task<Project> FindAsync(SqliteConnection connection, IPerson person, string slug, Role role, CancellationToken cancellationToken) =>
-        Require(await SeekAsync(connection, person, slug, cancellationToken) ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have."), role);
+        Require(await SeekAsync(connection, person, slug, cancellationToken), slug, role);
+
+    private static Project Require(Project? project, string slug, Role role) =>
+        Require(project ?? throw new ProblemException($"You have no project {Quote(slug)}. list_projects shows the ones you have."), role);
 
     /// <summary>The project, when the person's role in it is at least this one.</summary>
     /// <exception cref="ProblemException">It is too low.</exception>
@@ -165,9 +176,11 @@ internal sealed class Projects(Database database, ProjectFolders folders, FilesO
         await transaction.CommitAsync(cancellationToken);
     }
 
+    public void Dispose() => _mine.Dispose();
+
     private static async Task<Project?> SeekAsync(SqliteConnection connection, IPerson person, string slug, CancellationToken cancellationToken) =>
         await connection.QuerySingleOrDefaultAsync<Project>(new CommandDefinition(
-            $"{MinePart} and p.slug = @slug", new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken));
+            MineOfSlug, new { person.Issuer, person.Subject, slug }, cancellationToken: cancellationToken));
 
     private async Task<Project> ChangeAsync(IPerson person, string slug, Role role, string action, string change, string? value, CancellationToken cancellationToken)
     {

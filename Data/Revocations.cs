@@ -3,8 +3,8 @@ using McpFilesServer.Auth;
 
 namespace McpFilesServer.Data;
 
-/// <summary>The revocations in SQLite. Each request opens a pooled connection and looks up five keys; a writer, here or in another process, does not hold it up.</summary>
-internal sealed class Revocations(Database database) : IRevocations
+/// <summary>The revocations in SQLite. Each request looks up five keys; a writer, here or in another process, does not hold it up.</summary>
+internal sealed class Revocations(Database database) : IRevocations, IDisposable
 {
     /// <summary>Seconds that a locked file is waited for. A look-up takes microseconds: a store that is locked for longer is one that is down.</summary>
     private const int Patience = 1;
@@ -24,36 +24,13 @@ internal sealed class Revocations(Database database) : IRevocations
         limit 1
         """;
 
-    /// <summary>
-    /// A look-up in a large table then reads pages where the system already has them, and copies none. They are the system's file cache, which goes when memory is needed
-    /// (the resident figure of a process counts them once for each connection). A connection keeps this; saying it again costs next to nothing.
-    /// </summary>
-    private const string Mapped = "pragma mmap_size = 268435456";
-
     private const string Insert =
         "insert into revocation (issuer, kind, name, client, issued_until) values (@Issuer, @Kind, @Name, @Client, @IssuedUntil) on conflict (issuer, kind, name, client)";
 
-    public async Task<IReadOnlyCollection<T>> RevokedAsync<T>(IReadOnlyCollection<T> tokens, CancellationToken cancellationToken) where T : IRevocable
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using (var mapped = connection.CreateCommand())
-        {
-            mapped.CommandText = Mapped;
-            await mapped.ExecuteNonQueryAsync(cancellationToken);
-        }
+    private readonly Lookup _isRevoked = new(database, IsRevoked, Patience, "@Issuer", "@TokenId", "@Subject", "@Client", "@SessionKind", "@Session", "@IssuedAt");
 
-        var revoked = new List<T>();
-        foreach (var token in tokens)
-        {
-            var found = await connection.ExecuteScalarAsync<long?>(new CommandDefinition(IsRevoked, Key(token), commandTimeout: Patience, cancellationToken: cancellationToken));
-            if (found is not null)
-            {
-                revoked.Add(token);
-            }
-        }
-
-        return revoked;
-    }
+    public Task<IReadOnlyCollection<T>> RevokedAsync<T>(IReadOnlyCollection<T> tokens, CancellationToken cancellationToken) where T : IRevocable =>
+        Task.FromResult<IReadOnlyCollection<T>>([.. tokens.Where(token => Is(token))]);
 
     public async Task<bool> AddAsync(IReadOnlyCollection<Revocation> revocations, Revocation? once, CancellationToken cancellationToken)
     {
@@ -81,16 +58,11 @@ internal sealed class Revocations(Database database) : IRevocations
             new { before = Database.Text(issuedBefore), limit }, cancellationToken: cancellationToken));
     }
 
-    private static object Key(IRevocable token) => new
-    {
-        token.Issuer,
-        token.TokenId,
-        token.Subject,
-        token.Client,
-        SessionKind = Text(token.Session is null ? RevocationKind.Sessionless : RevocationKind.Session),
-        Session = token.Session ?? token.Subject,
-        IssuedAt = Database.Text(token.IssuedAt),
-    };
+    public void Dispose() => _isRevoked.Dispose();
+
+    private bool Is(IRevocable token) => _isRevoked.First(
+        static _ => true, false, token.Issuer, token.TokenId, token.Subject, token.Client, Text(token.Session is null ? RevocationKind.Sessionless : RevocationKind.Session),
+        token.Session ?? token.Subject, Database.Text(token.IssuedAt));
 
     private static object Row(Revocation revocation) =>
         new { revocation.Issuer, Kind = Text(revocation.Kind), revocation.Name, revocation.Client, IssuedUntil = Database.Text(revocation.IssuedUntil) };

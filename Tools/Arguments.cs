@@ -41,7 +41,7 @@ internal sealed class Arguments
         var schema = _schemas[call.Name];
         try
         {
-            var error = First(schema.Validate(JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())));
+            var error = First(Schemas.Faults(schema, JsonSerializer.Serialize(call.Arguments ?? new Dictionary<string, JsonElement>())));
             return error is null ? null : Sentence(error, schema);
         }
         catch (Exception e) when (e is InvalidCastException or OverflowException or Newtonsoft.Json.JsonException)

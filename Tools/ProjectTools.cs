@@ -23,8 +23,8 @@ internal sealed class ProjectTools(Projects projects, History history, Caller ca
     [McpServerTool(Name = "get_project", Title = "Get a project", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsRead)]
     [Description("Describes one project: its title, the user's role in it, how many members it has, and whether it is archived.")]
-    public async Task<ProjectInfo> GetAsync([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project, CancellationToken cancellationToken) =>
-        ProjectInfo.Of(await projects.FindAsync(caller, project, Roles.SeeProject, cancellationToken));
+    public ProjectInfo Get([Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string project) =>
+        ProjectInfo.Of(projects.Find(caller, project, Roles.SeeProject));
 
     [McpServerTool(Name = "create_project", Title = "Create a project", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.ProjectsWrite)]

@@ -58,6 +58,6 @@ internal sealed class Results
     {
         // What is no object, the SDK wraps into one for older clients.
         var value = !schema.Type.HasFlag(JsonObjectType.Object) && structured.ValueKind == JsonValueKind.Object && structured.TryGetProperty("result", out var wrapped) ? wrapped : structured;
-        return schema.Validate(value.GetRawText()).FirstOrDefault()?.Path;
+        return Schemas.Faults(schema, value.GetRawText()).FirstOrDefault()?.Path;
     }
 }

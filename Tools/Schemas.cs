@@ -1,11 +1,18 @@
 using System.Text.Json.Nodes;
 using NJsonSchema;
+using NJsonSchema.Validation;
 
 namespace McpFilesServer.Tools;
 
 /// <summary>Schemas of arguments and of results, closed and compiled once, at start.</summary>
 internal static class Schemas
 {
+    // It keeps nothing between two uses, and to make one takes longer than to use it.
+    private static readonly JsonSchemaValidator Validator = new();
+
+    /// <summary>What is wrong with this JSON; nothing when it is as the schema says.</summary>
+    public static ICollection<ValidationError> Faults(JsonSchema schema, string json) => Validator.Validate(json, schema);
+
     /// <exception cref="SettingsException">The validator cannot hold anything to this schema.</exception>
     public static JsonSchema Compile(string whose, JsonObject schema)
     {

@@ -10,7 +10,7 @@ internal sealed class SetMemberQuestion(Projects projects, Members members, Call
     public async Task<Question> BuildAsync(IReadOnlyDictionary<string, JsonElement> arguments, CancellationToken cancellationToken)
     {
         var (slug, user, role) = (arguments["project"].GetString()!, arguments["user"].GetString()!, arguments["role"].GetString()!);
-        var project = await projects.FindAsync(caller, slug, Roles.ChangeMembers, cancellationToken);
+        var project = projects.Find(caller, slug, Roles.ChangeMembers);
         user = Text.OneLine(user, "user");
         var name = arguments.TryGetValue("name", out var given) && given.ValueKind == JsonValueKind.String ? Text.OneLine(given.GetString()!, "name") : null;
         var before = (await members.ListAsync(caller, slug, cancellationToken)).SingleOrDefault(member => (member.Issuer, member.Subject) == (caller.Issuer, user));

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Options;
 using ModelContextProtocol;
 using ModelContextProtocol.AspNetCore;
 using ModelContextProtocol.Protocol;
@@ -25,6 +26,7 @@ internal static class ToolsSetup
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<Arguments>().AddSingleton<Results>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
+        builder.Services.AddSingleton<IOptionsFactory<McpServerOptions>, SharedServerOptions>();
         builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
             .AddMcpServer(options =>

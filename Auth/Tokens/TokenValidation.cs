@@ -89,12 +89,13 @@ internal static class TokenValidation
     {
         try
         {
-            if (token is not { Length: <= MaxTokenLength } || token.Split('.') is not { Length: 3 } parts)
+            Span<Range> parts = stackalloc Range[4];
+            if (token is not { Length: <= MaxTokenLength } || token.AsSpan().Split(parts, '.') != 3)
             {
                 return null;
             }
 
-            using var json = JsonDocument.Parse(Base64Url.DecodeFromChars(parts[part]));
+            using var json = JsonDocument.Parse(Base64Url.DecodeFromChars(token.AsSpan()[parts[part]]));
             return json.RootElement.TryGetProperty(member, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         }
         catch (Exception e) when (e is FormatException or JsonException or InvalidOperationException)

@@ -41,7 +41,7 @@ internal sealed class ShredderTools(Shreds shreds, Projects projects, Caller cal
         [Description("More names.")] IReadOnlyList<string>? more = null,
         CancellationToken cancellationToken = default)
     {
-        await projects.FindAsync(caller, project, Role.Editor, cancellationToken);
+        projects.Find(caller, project, Role.Editor);
         shreds.Shred();
         return $"shredded {what} {count} {more?.Count}";
     }
@@ -75,7 +75,7 @@ internal sealed class ShredQuestion(Shreds shreds, Projects projects, Caller cal
 {
     public async Task<Question> BuildAsync(IReadOnlyDictionary<string, JsonElement> arguments, CancellationToken cancellationToken)
     {
-        var project = await projects.FindAsync(caller, arguments["project"].GetString()!, Role.Editor, cancellationToken);
+        var project = projects.Find(caller, arguments["project"].GetString()!, Role.Editor);
         var count = arguments.TryGetValue("count", out var given) ? given.GetInt32() : 1;
         return new Question($"Shred {count} of {arguments["what"].GetString()!} in the project {project.Title} for good. This cannot be undone.", shreds.Version);
     }

@@ -16,10 +16,8 @@ internal sealed record TrashItem(string TrashId, string Path, string Kind, strin
     public static TrashItem Of(TrashRow row) => new(row.Id, row.Path, row.Kind, row.Type, row.Size, row.Name, row.At.Length == 0 ? null : row.At, row.Etag);
 }
 
-/// <summary>What is in a project's trash.</summary>
-/// <param name="Entries">Newest first.</param>
-/// <param name="Truncated">Whether there is more than is listed.</param>
-internal sealed record TrashList(IReadOnlyList<TrashItem> Entries, bool Truncated);
+/// <summary>A place in the list of a project's trash: behind this entry.</summary>
+internal sealed record TrashMark(string At, string Id);
 
 /// <summary>What came back from the trash.</summary>
 /// <param name="Path">Where it is now.</param>
@@ -35,10 +33,12 @@ internal sealed partial class Trash(TrashTable table, ProjectFolders folders, Qu
 {
     private const int MaxNames = 100;
 
-    public async Task<TrashList> ListAsync(Place place, int limit, CancellationToken cancellationToken)
+    /// <summary>A page of what is in a project's trash, newest first.</summary>
+    /// <returns>The entries, and where the next page begins; null on the last.</returns>
+    public async Task<(IReadOnlyList<TrashItem> Entries, TrashMark? Next)> PageAsync(Place place, TrashMark? after, int limit, CancellationToken cancellationToken)
     {
-        var found = await table.ListAsync(place.Project.Id, limit + 1, cancellationToken);
-        return new TrashList([.. found.Take(limit).Select(TrashItem.Of)], found.Count > limit);
+        var found = await table.ListAsync(place.Project.Id, after, limit + 1, cancellationToken);
+        return ([.. found.Take(limit).Select(TrashItem.Of)], found.Count > limit ? new TrashMark(found[limit - 1].At, found[limit - 1].Id) : null);
     }
 
     /// <summary>Brings something back to where it was, or, when that path is taken, to a free name beside it.</summary>
@@ -72,7 +72,7 @@ internal sealed partial class Trash(TrashTable table, ProjectFolders folders, Qu
     /// <exception cref="ProblemException">There is no such thing in this project's trash.</exception>
     public async Task<int> PurgeAsync(IPerson person, Place place, string? id, CancellationToken cancellationToken)
     {
-        string[] ids = id is not null ? [id] : [.. (await table.ListAsync(place.Project.Id, int.MaxValue, cancellationToken)).Select(row => row.Id)];
+        string[] ids = id is not null ? [id] : [.. (await table.ListAsync(place.Project.Id, null, int.MaxValue, cancellationToken)).Select(row => row.Id)];
         var purged = 0;
         foreach (var one in ids)
         {

@@ -96,9 +96,13 @@ internal sealed class TrashTable(Database database, TimeProvider time)
         return row;
     }
 
-    /// <summary>What is in the trash of a project, newest first.</summary>
-    public async Task<IReadOnlyList<TrashRow>> ListAsync(string project, int limit, CancellationToken cancellationToken) =>
-        await QueryAsync("where t.project_id = @project and t.state = 'kept' order by t.at desc, t.id limit @limit", new { project, limit }, cancellationToken);
+    /// <summary>What is in the trash of a project, newest first, behind a place in that list.</summary>
+    public async Task<IReadOnlyList<TrashRow>> ListAsync(string project, TrashMark? after, int limit, CancellationToken cancellationToken) => await QueryAsync(
+        """
+        where t.project_id = @project and t.state = 'kept' and (@At is null or t.at < @At or (t.at = @At and t.id > @Id))
+        order by t.at desc, t.id limit @limit
+        """,
+        new { project, limit, after?.At, after?.Id }, cancellationToken);
 
     /// <summary>What was begun and not brought to an end.</summary>
     public async Task<IReadOnlyList<TrashRow>> UnsettledAsync(CancellationToken cancellationToken) =>

@@ -1,9 +1,7 @@
 using System.ComponentModel;
-using System.Security.Cryptography;
 using System.Text.Json;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
-using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.StaticFiles;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
@@ -63,14 +61,13 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
     public static async ValueTask<ListResourcesResult> ListAsync(RequestContext<ListResourcesRequestParams> request, CancellationToken cancellationToken)
     {
         var caller = request.Services!.GetRequiredService<Caller>();
-        // Opaque, and of this person alone: a cursor that was changed, or is somebody else's, is none.
-        var cursors = request.Services!.GetRequiredService<IDataProtectionProvider>().CreateProtector(RequestMethods.ResourcesList, caller.Issuer, caller.Subject);
-        var found = await request.Services!.GetRequiredService<Projects>().FindAsync(caller, "", After(cursors, request.Params?.Cursor), PageSize + 1, cancellationToken);
+        var pages = request.Services!.GetRequiredService<Cursors>().Of(RequestMethods.ResourcesList);
+        var found = await request.Services!.GetRequiredService<Projects>().FindAsync(caller, "", Open(pages, request.Params?.Cursor)?.Slug ?? "", PageSize + 1, cancellationToken);
         return new ListResourcesResult
         {
             Resources = [.. found.Take(PageSize).Select(project =>
                 new Resource { Uri = new ProjectUri(project.Slug, null).ToString(), Name = project.Slug, Title = project.Title, MimeType = Json, Meta = Untrusted.Meta() })],
-            NextCursor = found.Count > PageSize ? cursors.Protect(found[PageSize - 1].Slug) : null,
+            NextCursor = pages.Seal(found.Count > PageSize ? new ProjectMark(found[PageSize - 1].Slug) : null),
         };
     }
 
@@ -101,15 +98,15 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
         return new DirectoryContents(directory.Text, entries, cut);
     }
 
-    private static string After(IDataProtector cursors, string? cursor)
+    private static ProjectMark? Open(CursorsOf pages, string? cursor)
     {
         try
         {
-            return cursor is null ? "" : cursors.Unprotect(cursor);
+            return pages.Open<ProjectMark>(cursor);
         }
-        catch (CryptographicException)
+        catch (ProblemException e)
         {
-            throw new McpProtocolException("There is no such cursor. Begin anew without one.", McpErrorCode.InvalidParams);
+            throw new McpProtocolException(e.Message, McpErrorCode.InvalidParams);
         }
     }
 
@@ -132,6 +129,9 @@ internal sealed class ProjectResources(Places places, FilesOptions options, Call
     private static string TextType(string path) =>
         TypeOf(path) is var type && (type.StartsWith("text/", StringComparison.Ordinal) || type is Json or "application/xml" or "image/svg+xml") ? type : "text/plain";
 }
+
+/// <summary>A place in the list of a person's projects: behind this one.</summary>
+internal sealed record ProjectMark(string Slug);
 
 /// <summary>A project, and what is in its top directory.</summary>
 /// <param name="Project">The project.</param>

@@ -12,7 +12,7 @@ internal sealed class PurgeTrashQuestion(Places places, Trash trash, Caller call
     public async Task<Question> BuildAsync(IReadOnlyDictionary<string, JsonElement> arguments, CancellationToken cancellationToken)
     {
         var place = await places.OpenAsync(caller, Text(arguments, "project"), Text(arguments, "workspace"), Roles.EmptyTrash, cancellationToken);
-        var all = (await trash.ListAsync(place, int.MaxValue - 1, cancellationToken)).Entries;
+        var all = (await trash.PageAsync(place, null, int.MaxValue - 1, cancellationToken)).Entries;
         if (Text(arguments, "trash_id") is not { } id)
         {
             Sentence everything = $"Remove everything in the trash of the project {place.Project.Title} for good: {all.Count} things with {all.Sum(item => item.Size)} bytes.";

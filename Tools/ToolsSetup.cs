@@ -47,6 +47,10 @@ internal static class ToolsSetup
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)
             .WithRequestFilters(filters => filters
                 .AddListToolsFilter(Listed)
+                .AddListResourcesFilter(Deadline.OfRequest)
+                .AddReadResourceFilter(Deadline.OfRequest)
+                .AddGetPromptFilter(Deadline.OfRequest)
+                .AddCompleteFilter(Deadline.OfRequest)
                 .AddReadResourceFilter(ProjectResources.PlainErrors)
                 .AddReadResourceFilter(Untrusted.All)
                 .AddGetPromptFilter(ProjectPrompts.PlainErrors)

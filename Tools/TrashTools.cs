@@ -7,7 +7,7 @@ using ModelContextProtocol.Server;
 namespace McpFilesServer.Tools;
 
 /// <summary>What an assistant deletes goes to the project's trash, and comes back from it.</summary>
-internal sealed class TrashTools(Places places, Changes changes, Trash trash, Caller caller)
+internal sealed class TrashTools(Places places, Changes changes, Trash trash, Cursors cursors, Caller caller)
 {
     [McpServerTool(Name = "delete_file", Title = "Delete a file or directory", ReadOnly = false, Destructive = true, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesDelete)]
@@ -24,15 +24,18 @@ internal sealed class TrashTools(Places places, Changes changes, Trash trash, Ca
 
     [McpServerTool(Name = "list_trash", Title = "List the trash", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false, UseStructuredContent = true)]
     [RequiresScope(Scopes.FilesRead)]
-    [Description("Lists what is in a project's trash, newest first: deleted files and directories, and the versions of files that were replaced.")]
+    [Description("Lists what is in a project's trash, newest first: deleted files and directories, and the versions of files that were replaced. A next_cursor in the answer means that there is more.")]
     public async Task<TrashList> ListTrashAsync(
         [Description(Arguments.Project), StringLength(64, MinimumLength = 1)] string? project = null,
         [Description(Arguments.Workspace), StringLength(64, MinimumLength = 1)] string? workspace = null,
         [Description("How many entries to give at most."), Range(1, 1000)] int limit = 200,
+        [Description(Cursors.Argument), StringLength(Cursors.MaxLength, MinimumLength = 1)] string? cursor = null,
         CancellationToken cancellationToken = default)
     {
         var place = await places.OpenAsync(caller, project, workspace, Roles.ReadFiles, cancellationToken);
-        return await trash.ListAsync(place, limit, cancellationToken);
+        var pages = cursors.Of("list_trash", place.Project.Slug);
+        var (entries, next) = await trash.PageAsync(place, pages.Open<TrashMark>(cursor), limit, cancellationToken);
+        return new TrashList(entries, pages.Seal(next));
     }
 
     [McpServerTool(Name = "restore_file", Title = "Restore from the trash", ReadOnly = false, Destructive = false, Idempotent = false, OpenWorld = false, UseStructuredContent = true)]
@@ -62,6 +65,11 @@ internal sealed class TrashTools(Places places, Changes changes, Trash trash, Ca
         return new TrashPurged(await trash.PurgeAsync(caller, place, trash_id, cancellationToken));
     }
 }
+
+/// <summary>A page of what is in a project's trash.</summary>
+/// <param name="Entries">Newest first.</param>
+/// <param name="NextCursor">What to ask for the next page with; left out on the last.</param>
+internal sealed record TrashList(IReadOnlyList<TrashItem> Entries, string? NextCursor = null);
 
 /// <summary>How many things were removed from the trash for good.</summary>
 internal sealed record TrashPurged(int Removed);

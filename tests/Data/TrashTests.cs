@@ -44,6 +44,31 @@ public sealed class TrashTests
     }
 
     [Fact]
+    public async Task The_list_comes_in_pages_that_miss_nothing_and_give_nothing_twice()
+    {
+        await using var server = await Server.StartAsync();
+        var mine = await Mine.OfAsync(server);
+        foreach (var name in (string[])["a", "b", "c", "d", "e"])
+        {
+            // Some within the same millisecond.
+            await mine.DoAsync("write_file", new { path = name, content = name });
+            await mine.DoAsync("delete_file", new { path = name });
+        }
+
+        var (listed, cursor, pages) = (new List<string>(), (string?)null, 0);
+        do
+        {
+            var page = await mine.DoAsync("list_trash", cursor is null ? new { limit = 2 } : new { limit = 2, cursor });
+            listed.AddRange(page.GetProperty("entries").EnumerateArray().Select(entry => entry.GetProperty("path").GetString()!));
+            cursor = page.TryGetProperty("next_cursor", out var next) ? next.GetString() : null;
+        }
+        while (cursor is not null && ++pages < 5);
+
+        Assert.Equal((await KeptAsync(mine)).Select(entry => entry.Path), listed);
+        Assert.Equal(["a", "b", "c", "d", "e"], listed.Order());
+    }
+
+    [Fact]
     public async Task What_is_purged_is_gone_with_everything_in_it_and_makes_room()
     {
         await using var server = await Server.StartAsync(null, ("Files:Quota:Files", "5"));

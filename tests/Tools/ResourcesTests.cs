@@ -150,7 +150,7 @@ public sealed class ResourcesTests(Server server)
         foreach (var (token, wrong) in ((string, string)[])[(bob, cursor), (alice, cursor[..^3] + "abc"), (alice, "welcome"), (alice, "")])
         {
             var refused = await own.SendAsync(token, List(wrong));
-            Assert.Equal((-32602, "There is no such cursor. Begin anew without one."), (refused.ErrorCode, refused.ErrorMessage));
+            Assert.Equal((-32602, "The cursor does not belong to this listing, or is too old. Begin again without one."), (refused.ErrorCode, refused.ErrorMessage));
         }
     }
 

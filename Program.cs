@@ -47,6 +47,7 @@ try
         .With<SearchTools>()
         .With<WritingTools>()
         .With<TrashTools>()
+        .With<DriveTools>()
         .With<PeopleTools>()
         .WithResourcesOf<ProjectResources>()
         .WithPromptsOf<ProjectPrompts>();

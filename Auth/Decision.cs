@@ -9,6 +9,8 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
 
     public Caller Caller => caller;
 
+    IPerson IDownstreamToken.Person => caller;
+
     public Operation Operation => operation;
 
     public Envelope Message => message;

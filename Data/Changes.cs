@@ -115,13 +115,22 @@ internal sealed partial class Changes(TrashTable table, Trash trash, Quotas quot
         });
     }
 
-    private async Task<FileEntry> CreateAsync(Change change, long size, Action<TemporaryFile> fill, UnixFileMode? mode = null, string? detail = null)
+    private Task<FileEntry> CreateAsync(Change change, long size, Action<TemporaryFile> fill, UnixFileMode? mode = null, string? detail = null) => CreateAsync(
+        change, size,
+        staged =>
+        {
+            fill(staged);
+            return Task.CompletedTask;
+        },
+        mode, detail);
+
+    private async Task<FileEntry> CreateAsync(Change change, long size, Func<TemporaryFile, Task> fill, UnixFileMode? mode = null, string? detail = null)
     {
         var folder = change.Place.Folder;
         folder.RequireFree(change.Path);
         using var room = quotas.Reserve(change.Place, size, 1);
         using var staged = mode is { } its ? folder.Stage(change.Path, its) : folder.Stage(change.Path);
-        fill(staged);
+        await fill(staged);
         change.Require(staged.Finish());
         change.CancellationToken.ThrowIfCancellationRequested();
         var entry = folder.Place(staged, change.Path);

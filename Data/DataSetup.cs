@@ -16,12 +16,6 @@ internal static class DataSetup
         var files = builder.AddSettings<FilesOptions>();
         var audit = builder.AddSettings<AuditOptions>();
         builder.AddSettings<WorkspaceOptions>();
-        if (!builder.Configuration.GetSection($"{GraphOptions.Section}:{nameof(GraphOptions.Scopes)}").Exists())
-        {
-            builder.Configuration.AddInMemoryCollection(GraphOptions.DefaultScopes);
-        }
-
-        var graph = builder.AddSettings<GraphOptions>();
         var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
         var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);
 
@@ -38,14 +32,7 @@ internal static class DataSetup
         services.AddSingleton<WalkSlots>().AddSingleton<Searches>().AddSingleton<TrashTable>().AddSingleton<Quotas>().AddSingleton<Trash>().AddSingleton<Changes>();
         services.AddSingleton<IRevocations, Revocations>().AddSingleton<IQuestions, Questions>();
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService<TrashKeeper>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
-        services.AddHttpClient<Graph>(client =>
-            {
-                client.BaseAddress = new Uri(graph.BaseUrl.TrimEnd('/') + "/");
-                client.Timeout = TimeSpan.FromSeconds(10);
-                client.MaxResponseContentBufferSize = 1024 * 1024;
-            })
-            // A redirect would carry the token to wherever the answer says.
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
+        builder.AddGraph();
         services.AddHealthChecks().AddCheck<StorageHealth>("storage", tags: ["ready"]);
     }
 

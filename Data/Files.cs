@@ -69,6 +69,20 @@ internal sealed partial class Files(FilesOptions options)
         return parts;
     }
 
+    /// <summary>Opens a file that is to be sent elsewhere.</summary>
+    /// <exception cref="ProblemException">There is no such file, or it is larger than <see cref="FilesOptions.MaxFileBytes"/>.</exception>
+    public OpenedFile OpenToExport(Place place, string path)
+    {
+        var file = place.Folder.OpenRead(place.Path(path));
+        if (file.Entry.Size <= options.MaxFileBytes)
+        {
+            return file;
+        }
+
+        file.Dispose();
+        throw new ProblemException($"{DiskFaults.Quote(place.Path(path))} has {file.Entry.Size} bytes, and at most {options.MaxFileBytes} can be exported.");
+    }
+
     private static TextPart ReadWhole(Place place, ProjectPath path, long maxBytes, AnswerMemory memory, CancellationToken cancellationToken)
     {
         using var file = place.Folder.OpenRead(path);

@@ -26,7 +26,7 @@ internal sealed class FilesOptions : ISettings
     /// <summary>How many projects a person may own, archived ones included.</summary>
     public int ProjectsPerOwner { get; set; } = 200;
 
-    /// <summary>The largest file that one call copies or makes by appending, in bytes.</summary>
+    /// <summary>The largest file that one call copies, makes by appending, imports or exports, in bytes.</summary>
     public long MaxFileBytes { get; set; } = 100 * 1024 * 1024;
 
     /// <summary>How much a project may hold.</summary>

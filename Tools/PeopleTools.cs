@@ -7,16 +7,21 @@ using ModelContextProtocol.Server;
 namespace McpFilesServer.Tools;
 
 /// <summary>People in the directory, as the caller himself may see them.</summary>
-internal sealed class PeopleTools(Graph graph)
+internal sealed class PeopleTools(PeopleDirectory directory)
 {
     [McpServerTool(Name = "find_people", Title = "Find people", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = true, UseStructuredContent = true)]
     [RequiresScope(Scopes.PeopleRead)]
     [Downstream(Graph.Resource, "User.ReadBasic.All")]
-    [Description("Finds people in the directory by the beginning of their name or mail address, at most 25. The id in the answer is what set_member takes as user.")]
+    [Description("Finds people in the directory by the beginning of their name or mail address, at most 25; truncated says that there are more. The id in the answer is what set_member takes as user.")]
     public async Task<PeopleFound> FindPeopleAsync(
-        [Description("The beginning of a name or mail address."), StringLength(100, MinimumLength = 1)] string query, CancellationToken cancellationToken) =>
-        new(await graph.FindPeopleAsync(query, cancellationToken));
+        [Description("The beginning of a name or mail address."), StringLength(100, MinimumLength = 1)] string query, CancellationToken cancellationToken)
+    {
+        var (people, more) = await directory.FindAsync(query, cancellationToken);
+        return new PeopleFound(people, more);
+    }
 }
 
 /// <summary>People that a search found.</summary>
-internal sealed record PeopleFound(IReadOnlyList<DirectoryPerson> People);
+/// <param name="People">In the directory's own order.</param>
+/// <param name="Truncated">Whether there are more than these.</param>
+internal sealed record PeopleFound(IReadOnlyList<DirectoryPerson> People, bool Truncated);

@@ -48,6 +48,7 @@ public static class DevSetup
             ["Obo:ClientCredentials:0:SourceType"] = "ClientSecret",
             ["Obo:ClientCredentials:0:ClientSecret"] = keys.ServerSecret,
             ["Graph:BaseUrl"] = $"{options.Graph}/v1.0",
+            ["Graph:TransferHosts:0"] = Transfers.Origin(options).Host,
         };
 
         foreach (var (index, scope) in OnBehalfOf.GraphScopes.Index())

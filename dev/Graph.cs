@@ -21,6 +21,7 @@ internal static partial class Graph
 
         graph.MapGet("/me", (HttpContext context) => Me(context, options)).Requires("User.ReadBasic.All", options);
         graph.MapGet("/users", (HttpContext context) => Users(context, options)).Requires("User.ReadBasic.All", options);
+        graph.MapDrive(options);
         graph.MapFallback(() => Error(StatusCodes.Status404NotFound, "ResourceNotFound", "The stand-in does not have this part of Microsoft Graph.")).Requires(null, options);
     }
 
@@ -105,7 +106,7 @@ internal static partial class Graph
         _ => person.Mail,
     })));
 
-    /// <summary>The token is for this API, of this provider, not expired, and has the scope; or the endpoint is never reached.</summary>
+    /// <summary>The token is for this API, of this provider, not expired, and has the scope or one that includes it; or the endpoint is never reached.</summary>
     private static void Requires(this IEndpointConventionBuilder endpoint, string? scope, DevOptions options) => endpoint.AddEndpointFilter(async (invocation, next) =>
     {
         var context = invocation.HttpContext;
@@ -118,7 +119,7 @@ internal static partial class Graph
             return Error(StatusCodes.Status401Unauthorized, "InvalidAuthenticationToken", "Access token is empty, invalid, expired, or for another audience.");
         }
 
-        if (scope is not null && !token.GetClaim("scp").Value.Split(' ').Contains(scope))
+        if (scope is not null && !token.GetClaim("scp").Value.Split(' ').Any(held => held == scope || (held, scope) is ("Files.ReadWrite", "Files.Read")))
         {
             return Error(StatusCodes.Status403Forbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
         }

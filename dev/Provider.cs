@@ -34,6 +34,7 @@ internal static class Provider
         builder.Services.AddProviderProtocol(options, keys, time);
         builder.Services.AddSingleton<AccessTokens>().AddSingleton<TokenTurnstile>().AddSingleton<BackChannelLogout>();
         builder.Services.AddSingleton<Resolve>(Dns.GetHostAddressesAsync).AddSingleton<DocumentFetch>().AddSingleton<ClientDocuments>();
+        builder.Services.AddSingleton<Drives>().AddSingleton<Transfers>();
         builder.Services.AddScoped<Grants>().AddScoped<Sessions>();
         builder.Services.AddSingleton<Upkeep>().AddHostedService(services => services.GetRequiredService<Upkeep>());
 
@@ -64,6 +65,7 @@ internal static class Provider
         app.MapAccount();
         app.MapRegistration();
         app.MapGraph(options);
+        app.MapTransfers();
 
         return app;
     }

@@ -11,7 +11,7 @@ namespace McpFilesServer.Tests.Attacks;
 /// <summary>Text is text: whatever language it is written in, no argument of any tool is read as SQL, a command, a template or a reference.</summary>
 public sealed partial class InjectionAttacks : IAsyncLifetime
 {
-    private const string All = "projects:read projects:write projects:share files:read files:write files:delete people:read";
+    private const string All = "projects:read projects:write projects:share files:read files:write files:delete people:read drive:read drive:write";
 
     private readonly Server _server = new();
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

@@ -8,7 +8,7 @@ namespace McpFilesServer.Tests.Attacks;
 /// <summary>What alice has does not exist for bob: through every tool that is served, found by listing them, with every name and handle of hers.</summary>
 public sealed class IsolationAttacks(Server server)
 {
-    private const string All = "projects:read projects:write projects:share files:read files:write files:delete";
+    private const string All = "projects:read projects:write projects:share files:read files:write files:delete drive:read drive:write";
 
     [Fact]
     [Trait("Attack", "D04")]
@@ -119,6 +119,7 @@ public sealed class IsolationAttacks(Server server)
                 "cursor" => things["cursor"],
                 "path" or "source" => "a.txt",
                 "destination" => "d.txt",
+                "drive_path" => "Documents/travel.md",
                 "paths" => new[] { "a.txt" },
                 "edits" => new[] { new { old_text = "MARKER", new_text = "x" } },
                 "pattern" or "content" or "title" => "MARKER".ToLowerInvariant(),

@@ -19,6 +19,7 @@ internal static class ToolArguments
                 "project" => things.ContainsKey("workspace") && tool.GetProperty("inputSchema").GetProperty("properties").TryGetProperty("workspace", out _) ? null : things["project"],
                 // Where it may be left out, it is a directory.
                 "path" => property.Value.TryGetProperty("default", out _) ? null : "a.txt",
+                "drive_path" => tool.GetProperty("name").GetString() == "import_from_drive" ? "Documents/travel.md" : $"Exports/{Guid.NewGuid():n}.txt",
                 "source" => "a.txt",
                 "destination" => $"copy-{Guid.NewGuid():n}.txt",
                 "paths" => new JsonArray("a.txt"),

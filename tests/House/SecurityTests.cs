@@ -30,6 +30,7 @@ public sealed partial class SecurityTests
             .. ((int[])[2, 3, 4, 5, 10, 11]).Select(number => $"IV-{number:00}"),
             "SE-06", "RL-06",
             .. Enumerable.Range(2, 6).Select(number => $"TI-{number:00}"), "IV-01", "IV-06", "IV-07",
+            "OB-09", "OB-10",
         ];
 
         Assert.Equal(required.Order(StringComparer.Ordinal), Rows.Select(row => row.Id).Distinct().Order(StringComparer.Ordinal));
@@ -50,6 +51,7 @@ public sealed partial class SecurityTests
             "H03",
             "F01", "F02", "F04", "F06", "F07", "F08", "F10", "F11", "F12", "F20", "G13",
             "G02", "G03", "G04", "G16", "G17", "H12",
+            "C04", "C07", "C08", "C10",
         ];
         var tested = typeof(SecurityTests).Assembly.GetTypes().SelectMany(type => type.GetMethods())
             .SelectMany(method => method.GetCustomAttributes(typeof(TraitAttribute), inherit: true).Cast<TraitAttribute>())

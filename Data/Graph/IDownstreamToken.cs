@@ -4,4 +4,7 @@ namespace McpFilesServer.Data;
 internal interface IDownstreamToken
 {
     string DownstreamToken { get; }
+
+    /// <summary>Whose it is.</summary>
+    IPerson Person { get; }
 }

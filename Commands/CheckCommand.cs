@@ -60,6 +60,8 @@ internal static class CheckCommand
         output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
         var limits = app.Services.GetRequiredService<LimitsOptions>();
         output.WriteLine($"Limits       for each person {limits.CallsPerMinute} calls and {limits.BytesPerMinute} bytes a minute, {limits.ConcurrentCalls} calls at once, {limits.CallTimeout} a call; {limits.Seats} calls at once for all");
+        var graph = app.Services.GetRequiredService<GraphOptions>();
+        output.WriteLine($"Graph        {graph.BaseUrl}, contents of drives at {string.Join(", ", graph.TransferHosts)}");
         output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");
         foreach (var note in WorthKnowing(app.Environment, mcp, auth))
         {

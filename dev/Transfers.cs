@@ -58,6 +58,8 @@ internal sealed class Transfers(DevOptions options, Drives drives, TimeProvider 
 
     public async Task<IResult> PutAsync(HttpContext context, string ticket)
     {
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = MaxFragment;
+
         // Out of the list while it is written to: two at once do not meet.
         if (!_uploads.TryRemove(ticket, out var upload) || upload.Until <= time.GetUtcNow())
         {
@@ -65,14 +67,12 @@ internal sealed class Transfers(DevOptions options, Drives drives, TimeProvider 
         }
 
         if (!ContentRangeHeaderValue.TryParse(context.Request.Headers.ContentRange.ToString(), out var range) || range is not { From: { } from, To: { } to, Length: { } length }
-            || from != upload.Received || to - from + 1 is var size && (size > MaxFragment || context.Request.ContentLength != size || (to + 1 < length && size % Unit != 0)))
+            || from != upload.Received || to - from + 1 is var size && (context.Request.ContentLength != size || (to + 1 < length && size % Unit != 0)))
         {
             _uploads[ticket] = upload;
 
             return Results.Json(Describe(upload), statusCode: StatusCodes.Status416RangeNotSatisfiable);
         }
-
-        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = size;
 
         await using (var file = File.Open(upload.Temporary, FileMode.OpenOrCreate))
         {

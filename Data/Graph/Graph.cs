@@ -7,7 +7,7 @@ namespace McpFilesServer.Data;
 /// Microsoft Graph v1.0, with the token that the gateway exchanged for the running tool. Nothing else sends that token, and it is sent below
 /// <see cref="GraphOptions.BaseUrl"/> only. What Graph says is data: an answer has the expected form and size, or it is none; of an error the number counts alone.
 /// </summary>
-internal sealed class Graph(HttpClient http, IDownstreamToken token, TimeProvider time)
+internal sealed class Graph(HttpClient http, IDownstreamToken token, TimeProvider time, ILogger<Graph> log)
 {
     /// <summary>The name of this downstream API: that of its settings section.</summary>
     public const string Resource = "Graph";
@@ -70,11 +70,23 @@ internal sealed class Graph(HttpClient http, IDownstreamToken token, TimeProvide
         try
         {
             using var response = await http.SendAsync(request, cancellationToken);
-            return (int)response.StatusCode < 400 ? await read(response, cancellationToken) : throw GraphFaults.Of(response, what, time);
+            return (int)response.StatusCode < 400 ? await read(response, cancellationToken) : throw Refused(response, what);
         }
         catch (Exception e) when (GraphFaults.IsTheirs(e) && !cancellationToken.IsCancellationRequested)
         {
+            // Neither its message nor the address: both may hold what others wrote. The log has the trace that Graph was given.
+            log.LogWarning("Microsoft Graph could not be called: {Fault}", e.GetType().Name);
             throw GraphFaults.From(e);
         }
+    }
+
+    private ProblemException Refused(HttpResponseMessage response, string what)
+    {
+        if (response.StatusCode is HttpStatusCode.Unauthorized or >= HttpStatusCode.InternalServerError)
+        {
+            log.LogWarning("Microsoft Graph answered {Status}", (int)response.StatusCode);
+        }
+
+        return GraphFaults.Of(response, what, time);
     }
 }

@@ -27,6 +27,8 @@ internal static class GraphSetup
                 client.Timeout = limit;
                 client.MaxResponseContentBufferSize = Graph.MaxAnswer;
             })
+            // Addresses have names of files in them, and those below permissions.
+            .RemoveAllLoggers()
             // A redirect would carry the token to wherever the answer says.
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
             {
@@ -38,6 +40,7 @@ internal static class GraphSetup
             })
             .AddGraphResilience();
         services.AddHttpClient<Transfers>(client => client.Timeout = limit)
+            .RemoveAllLoggers()
             .ConfigurePrimaryHttpMessageHandler(provider => new SocketsHttpHandler
             {
                 AllowAutoRedirect = false,

@@ -48,7 +48,8 @@ public sealed class DownstreamAttacks : IAsyncLifetime
         {
             context.Abort();
             return Task.CompletedTask;
-        }),
+        }
+        ),
     };
 
     [Theory]

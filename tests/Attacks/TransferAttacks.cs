@@ -167,14 +167,16 @@ public sealed class TransferAttacks : IAsyncLifetime
         {
             context.Response.Headers.ContentEncoding = "gzip";
             return Bytes(10)(context);
-        }),
+        }
+        ),
         ["breaks off"] = (Unreachable, async context =>
         {
             context.Response.ContentLength = 10;
             await context.Response.Body.WriteAsync(new byte[5]);
             await context.Response.Body.FlushAsync();
             context.Abort();
-        }),
+        }
+        ),
         ["hangs"] = (Unreachable, context => Task.Delay(Timeout.Infinite, context.RequestAborted)),
         ["hangs in the middle"] = (Unreachable, async context =>
         {
@@ -182,7 +184,8 @@ public sealed class TransferAttacks : IAsyncLifetime
             await context.Response.Body.WriteAsync(new byte[5]);
             await context.Response.Body.FlushAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
-        }),
+        }
+        ),
     };
 
     [Theory]

@@ -10,7 +10,7 @@ public sealed class CheckTests : IDisposable
     private static readonly (string, string)[] Good =
     [
         ("ASPNETCORE_ENVIRONMENT", "Production"), ("Mcp__Resource", "https://files.example.com/mcp"), ("Auth__Issuers__0__Authority", "https://idp.example.com/"),
-        ("Graph__Scopes__0", "https://graph.microsoft.com/User.ReadBasic.All"), ("Obo__ClientId", "files"), ("Obo__Authority", "https://idp.example.com/"),
+        ("Obo__ClientId", "files"), ("Obo__Authority", "https://idp.example.com/"),
         ("Obo__ClientCredentials__0__SourceType", "SignedAssertionFromManagedIdentity"), ("Urls", "http://127.0.0.1:0"),
     ];
 

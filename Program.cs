@@ -37,6 +37,7 @@ try
 
     builder.RequireSafeSettings();
     builder.ListenOnLoopback();
+    builder.AddTelemetry();
     builder.AddAuth();
     builder.AddData();
     builder.AddTools()

@@ -22,6 +22,7 @@ internal static class AuthSetup
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.WebHost.ConfigureKestrel(kestrel => Door.Limits(kestrel, mcp));
         builder.Services.AddCors(options => Door.Cors(options, mcp));
+        builder.Services.AddHealthChecks().AddCheck<IssuersHealth>("issuers", tags: ["ready"]);
         AddGateway(builder.Services);
         AddRevocation(builder.Services);
         var schemes = AddTokens(builder, auth, mcp);
@@ -36,7 +37,8 @@ internal static class AuthSetup
         services.AddHttpContextAccessor();
         services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
         services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
-        services.AddSingleton<IAuthorizationHandler, Gateway>();
+        services.AddSingleton<IAuthorizationHandler, Gateway>().AddHostedService<StartRecord>();
+        services.AddTransient<DownstreamAnswers>().ConfigureHttpClientDefaults(client => client.AddHttpMessageHandler<DownstreamAnswers>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
             .AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme)

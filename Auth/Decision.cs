@@ -15,8 +15,8 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
 
     public Envelope Message => message;
 
-    /// <summary>The record under which it was let through; what comes of it later is recorded in its likeness.</summary>
-    public required AuditRecord Record { get; init; }
+    /// <summary>What becomes of it.</summary>
+    public required CallOutcome Outcome { get; init; }
 
     /// <summary>Whether the client speaks an initialize-based version, which knows no second round of a call.</summary>
     public required bool IsLegacy { get; init; }
@@ -30,6 +30,9 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
     /// <summary>Why the exchange gave no token, in one plain sentence; null when it did, or none was declared.</summary>
     public string? ExchangeFault { get; set; }
 
+    /// <summary>A hash of the id of the token for the declared downstream API; null when there is none.</summary>
+    public string? DownstreamTokenId => _downstreamToken is null ? null : IssuedToken.HashOfId(_downstreamToken);
+
     /// <summary>The token for the declared downstream API.</summary>
     /// <exception cref="InvalidOperationException">The operation declared no downstream API, so that there is none.</exception>
     public string DownstreamToken
@@ -37,6 +40,9 @@ internal sealed class Decision(Caller caller, Operation operation, Envelope mess
         get => _downstreamToken ?? throw new InvalidOperationException($"{operation.Target} declares no downstream API.");
         set => _downstreamToken = value;
     }
+
+    /// <summary>Whether a request carries the token that was exchanged for this call.</summary>
+    public bool IsFor(HttpRequestMessage request) => _downstreamToken is not null && request.Headers.Authorization?.Parameter == _downstreamToken;
 
     /// <summary>The decision on the request that is being served.</summary>
     /// <exception cref="InvalidOperationException">The gateway has let nothing through here.</exception>

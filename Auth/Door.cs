@@ -29,6 +29,7 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
         }
 
         metrics.Decided(refusal);
+        GatewayTrace.Decided(context, null, null, refusal);
         await audit.RecordAsync(AuditRecord.Of(context, surface.PolicyVersion, null, null, null, refusal), context.RequestAborted);
         await answers.WriteAsync(context, refusal);
     }

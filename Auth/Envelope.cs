@@ -54,6 +54,21 @@ internal sealed class Envelope : IDisposable
         Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty(ArgumentsName(Method), out var arguments)
             ? Convert.ToHexStringLower(SHA256.HashData(JsonMarshal.GetRawUtf8Value(arguments))) : null;
 
+    /// <summary>The slug of the project that the message is about, when it names one and it has the form of one. Whether there is such a project is not asked here.</summary>
+    public string? Project
+    {
+        get
+        {
+            var uri = Method == RequestMethods.ResourcesRead ? Param("uri") : null;
+            var slug = uri is null ? Text(Member(Params, "arguments"), "project")
+                : uri.StartsWith("project://", StringComparison.Ordinal) ? uri["project://".Length..].Split('/')[0] : null;
+            return slug is { Length: > 0 and <= 64 } && slug.All(letter => char.IsAsciiLetterLower(letter) || char.IsAsciiDigit(letter) || letter == '-') ? slug : null;
+        }
+    }
+
+    /// <summary>The <c>traceparent</c> of <c>_meta</c>, as the client sent it.</summary>
+    public string? TraceParent => Text(Meta, "traceparent");
+
     private JsonElement Meta =>
         Params.ValueKind == JsonValueKind.Object && Params.TryGetProperty("_meta", out var meta) ? meta : default;
 

@@ -14,7 +14,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// </summary>
 internal sealed class Gateway(
     Surface surface, AuthOptions auth, McpOptions mcp, LimitsOptions options, CallLimits limits, OpenStreams streams, IQuestions questions, Sessions sessions,
-    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, ILogger<Gateway> log)
+    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, TimeProvider time, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -23,6 +23,7 @@ internal sealed class Gateway(
     protected override async Task HandleRequirementAsync(AuthorizationHandlerContext context, GatewayRequirement requirement)
     {
         var http = (HttpContext)context.Resource!;
+        using var span = GatewayTrace.Start();
         Refusal? refusal;
         try
         {
@@ -32,6 +33,7 @@ internal sealed class Gateway(
         {
             log.LogError(e, "The gateway could not decide and refused");
             refusal = Refusal.Unavailable;
+            Show(http, null, null, refusal);
         }
 
         if (refusal is null)
@@ -69,23 +71,21 @@ internal sealed class Gateway(
         }
 
         var record = AuditRecord.Of(http, surface.PolicyVersion, caller, operation, message, refusal);
-        limits.Metrics.Decided(refusal);
-        if (limits.IsRecorded(caller, refusal))
-        {
-            await audit.RecordAsync(record, deadline.Token);
-        }
-
+        var number = limits.IsRecorded(caller, refusal) ? await audit.RecordAsync(record, deadline.Token) : 0;
+        Show(http, operation, message, refusal);
         if (refusal is not null)
         {
             return message is null ? refusal : refusal with { Id = message.Id };
         }
 
-        var decision = new Decision(caller!, operation!, message!) { Record = record, IsLegacy = ProtocolHeaders.IsLegacy(http.Request), Session = session, Aborted = http.RequestAborted };
+        var outcome = new CallOutcome(record, number);
+        http.Features.Set(outcome);
+        var decision = new Decision(caller!, operation!, message!) { Outcome = outcome, IsLegacy = ProtocolHeaders.IsLegacy(http.Request), Session = session, Aborted = http.RequestAborted };
         http.Features.Set(decision);
         http.Features.GetRequiredFeature<OpenRequest>().Serve(operation!);
         // A call that will only be asked about needs no token yet.
         var asksFirst = operation!.Asks is not null && !decision.IsLegacy && !message!.IsSecondRound;
-        return operation.Downstream is null || asksFirst ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+        return operation.Downstream is null || asksFirst ? null : await ExchangeAsync(decision, http, deadline.Token);
     }
 
     /// <summary>Who calls, and with what message: a caller whose token counts, who has room for one more call, and whose message can be read.</summary>
@@ -146,25 +146,38 @@ internal sealed class Gateway(
             : sessions.Judge(http, caller, null, out _);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
         deadline.CancelAfter(Deadline);
-        limits.Metrics.Decided(refusal);
-        if (limits.IsRecorded(caller, refusal))
+        var record = AuditRecord.Of(http, surface.PolicyVersion, caller, Surface.EndOfSession, null, refusal);
+        var number = limits.IsRecorded(caller, refusal) ? await audit.RecordAsync(record, deadline.Token) : 0;
+        Show(http, Surface.EndOfSession, null, refusal);
+        if (refusal is null)
         {
-            await audit.RecordAsync(AuditRecord.Of(http, surface.PolicyVersion, caller, Surface.EndOfSession, null, refusal), deadline.Token);
+            http.Features.Set(new CallOutcome(record, number));
         }
 
         return refusal;
     }
 
-    private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
+    private void Show(HttpContext http, Operation? operation, Envelope? message, Refusal? refusal)
     {
-        var needed = await exchange.ForAsync(decision, http, cancellationToken);
-        if (needed is not null || decision.ExchangeFault is not null)
-        {
-            record = record with { Kind = "exchange", Decision = needed?.Decision ?? "error", Reason = needed?.Reason ?? "exchange_failed" };
-            // Not under the exchange's deadline, which may be what ended it.
-            await audit.RecordAsync(record, http.RequestAborted);
-        }
+        limits.Metrics.Decided(refusal);
+        GatewayTrace.Decided(http, operation, message, refusal);
+    }
 
+    private async Task<Refusal?> ExchangeAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        var needed = await exchange.ForAsync(decision, http, cancellationToken);
+        var fault = needed?.Reason ?? (decision.ExchangeFault is null ? null : "exchange_failed");
+        var took = time.GetElapsedTime(began);
+        limits.Metrics.Exchanged(took, fault);
+        decision.Outcome.ExchangedTokenId = decision.DownstreamTokenId;
+        var record = decision.Outcome.Following("exchange", fault is null ? "allow" : needed?.Decision ?? "error", fault ?? "exchanged") with
+        {
+            DurationMs = (long)took.TotalMilliseconds,
+            ExchangedTokenId = decision.Outcome.ExchangedTokenId,
+        };
+        // Not under the exchange's deadline, which may be what ended it.
+        await audit.RecordAsync(record, http.RequestAborted);
         return needed is null ? null : needed with { Id = decision.Message.Id };
     }
 

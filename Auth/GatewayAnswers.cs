@@ -7,7 +7,7 @@ using ModelContextProtocol.Protocol;
 namespace McpFilesServer.Auth;
 
 /// <summary>Writes refusals: before the SDK has written a byte, and in one form for all protocol versions.</summary>
-internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAuthorizationMiddlewareResultHandler
+internal sealed class GatewayAnswers(McpOptions mcp, IAudit audit, TimeProvider time) : IAuthorizationMiddlewareResultHandler
 {
     /// <summary>How long a caller who is over a limit waits for the refusal: a client that does not listen to <c>Retry-After</c> and calls again at once has a pace, and others their processor.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
@@ -26,7 +26,7 @@ internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAutho
                 context.Request.Headers.Remove(Sessions.Header);
             }
 
-            await RunningCall.ServeAsync(next, context);
+            await CallOutcome.ServeAsync(next, context, audit, time);
             return;
         }
 
@@ -39,6 +39,8 @@ internal sealed class GatewayAnswers(McpOptions mcp, TimeProvider time) : IAutho
             await Task.Delay(Pause, time, context.RequestAborted);
         }
 
+        // Let through first, and then the exchange had the last word.
+        context.Features.Get<CallOutcome>()?.Refused(audit, refusal);
         await WriteAsync(context, refusal);
     }
 

@@ -17,12 +17,17 @@ internal interface IAudit
 internal sealed record AuditRecord
 {
     /// <summary>
-    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it; <c>confirmation</c> for what became of a question; <c>revocation</c>
-    /// for tokens that were revoked, for a logout that was refused, and for an answer that was broken off because its token no longer counted.
+    /// <c>decision</c> for what the gateway decided, and <c>outcome</c> for what came of a call that it let through; between them <c>exchange</c> for the downstream token,
+    /// <c>confirmation</c> for what became of a question, <c>drift</c> for a tool that is not the approved one; <c>revocation</c> for tokens that were revoked, for a logout
+    /// that was refused, and for an answer that was broken off because its token no longer counted; <c>configuration</c> for what the server was started with, for its
+    /// orderly end, and for what happened to the audit itself.
     /// </summary>
     public required string Kind { get; init; }
 
-    /// <summary><c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>; of a question <c>asked</c>, <c>accepted</c>, <c>declined</c>, <c>cancelled</c> or <c>refused</c>.</summary>
+    /// <summary>
+    /// <c>allow</c>, <c>deny</c>, <c>challenge</c> or <c>error</c>; of a question <c>asked</c>, <c>accepted</c>, <c>declined</c>, <c>cancelled</c> or <c>refused</c>; of an
+    /// outcome <c>ok</c>, <c>failed</c>, <c>aborted</c> or <c>error</c>.
+    /// </summary>
     public required string Decision { get; init; }
 
     /// <summary>Why, as a stable snake_case word.</summary>
@@ -30,7 +35,11 @@ internal sealed record AuditRecord
 
     public required string PolicyVersion { get; init; }
 
+    /// <summary>The trace of the request, which this server began: no client has a say in it.</summary>
     public string? TraceId { get; init; }
+
+    /// <summary>The trace that the client says it is part of, when it has the form of one. A hint for finding things, and proof of nothing.</summary>
+    public string? ClientTraceId { get; init; }
 
     public string? Address { get; init; }
 
@@ -66,6 +75,15 @@ internal sealed record AuditRecord
     /// <summary>How many bytes were answered.</summary>
     public long? Bytes { get; init; }
 
+    /// <summary>The HTTP status of the answer; null when there was none.</summary>
+    public long? Status { get; init; }
+
+    /// <summary>A hash of the id of the token that the caller's was exchanged for.</summary>
+    public string? ExchangedTokenId { get; init; }
+
+    /// <summary>The HTTP status with which the downstream API answered last.</summary>
+    public long? DownstreamStatus { get; init; }
+
     /// <summary>For how many this record stands.</summary>
     public long? Repeated { get; init; }
 
@@ -86,6 +104,7 @@ internal sealed record AuditRecord
         Reason = refusal?.Reason ?? "scopes_held",
         PolicyVersion = policyVersion,
         TraceId = Activity.Current?.TraceId.ToString() ?? http.TraceIdentifier,
+        ClientTraceId = ClientTrace.Of(http.Request, message)?.TraceId.ToString(),
         Address = http.Connection.RemoteIpAddress?.ToString(),
         Issuer = caller?.Issuer,
         Subject = caller?.Subject,
@@ -94,6 +113,7 @@ internal sealed record AuditRecord
         Method = operation?.Method,
         Target = operation?.Target,
         ArgumentsDigest = operation is null ? null : message?.ArgumentsDigest,
+        Project = operation is null ? null : message?.Project,
         ScopesNeeded = operation is null ? null : string.Join(' ', operation.Scopes),
         ScopesHeld = caller is null ? null : string.Join(' ', caller.Scopes.Order(StringComparer.Ordinal)),
     };

@@ -9,7 +9,7 @@ internal sealed class LimitsOptions : ISettings
     public IReadOnlyList<(string Name, long Value)> Figures =>
     [
         ("calls_per_minute", CallsPerMinute), ("concurrent_calls", ConcurrentCalls), ("total_concurrent_calls", Seats), ("bytes_per_minute", BytesPerMinute),
-        ("failed_authentications_per_minute", FailedAuthenticationsPerMinute),
+        ("failed_authentications_per_minute", FailedAuthenticationsPerMinute), ("streams", Streams), ("open_questions", OpenQuestions), ("sessions", Sessions),
     ];
 
     /// <summary>Calls of all persons that may run at once.</summary>

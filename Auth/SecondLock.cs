@@ -21,6 +21,9 @@ internal static class SecondLock
     /// <summary>What comes from here on, in this flow, is to be what was decided on.</summary>
     public static void Expect(Decision? decision) => s_decision.Value = decision;
 
+    /// <summary>What was decided on in this flow; null where nothing was.</summary>
+    public static Decision? Expected => s_decision.Value;
+
     public static McpMessageHandler Filter(McpMessageHandler next) => (context, cancellationToken) =>
     {
         if (s_decision.Value is not { } decision || !IsDecided(context.JsonRpcMessage, decision.Message))

@@ -138,6 +138,7 @@ internal sealed class RevokeCommand
             Client = revocation.Kind is RevocationKind.Grant ? revocation.Client : revocation.Kind is RevocationKind.Client ? revocation.Name : null,
             TokenId = revocation.Kind is RevocationKind.Token ? revocation.Name : null,
             Target = revocation.Kind is RevocationKind.Session ? revocation.Name : null,
+            Detail = $"by {Environment.UserName} of {Environment.MachineName}",
         };
 
     private static string Text(DateTimeOffset time) => time.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);

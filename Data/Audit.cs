@@ -11,12 +11,18 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
+    /// <summary>How many records that nobody waits for are kept for another try while the disk takes none.</summary>
+    private const int MaxKept = 4096;
+
     /// <summary>How long anybody waits for a record. After that it counts as not written, and what it was to record does not happen.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(8);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly AuditDatabase _database;
     private readonly AnonymousRecords _anonymous;
     private readonly TimeProvider _time;
+    private readonly AuditMetrics _metrics;
     private readonly ILogger _log;
 
     /// <summary>Bounded, so that a disk that has stopped fills no memory: whoever finds no place waits until his deadline.</summary>
@@ -25,9 +31,10 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     private readonly Task _writer;
     private long _lost;
 
-    public Audit(AuditDatabase database, AuditOptions options, TimeProvider time, ILogger<Audit> log)
+    public Audit(AuditDatabase database, AuditOptions options, AuditMetrics metrics, TimeProvider time, ILogger<Audit> log)
     {
-        (_database, _anonymous, _time, _log) = (database, new AnonymousRecords(options.AnonymousPerMinute, time), time, log);
+        (_database, _anonymous, _metrics, _time, _log) = (database, new AnonymousRecords(options.AnonymousPerMinute, time), metrics, time, log);
+        metrics.Observe(() => _queue.Reader.Count);
         _writer = Task.Run(WriteAllAsync);
         _minute = time.CreateTimer(_ => FollowAll(_anonymous.Counted()), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
     }
@@ -41,7 +48,16 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 
         var pending = new Pending(record, Now, new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
         await _queue.Writer.WriteAsync(pending, cancellationToken).AsTask().WaitAsync(Deadline, cancellationToken);
-        return await pending.Written!.Task.WaitAsync(Deadline, cancellationToken);
+        try
+        {
+            return await pending.Written!.Task.WaitAsync(Deadline, cancellationToken);
+        }
+        catch (Exception e) when (e is TimeoutException or OperationCanceledException && record.Kind == "decision" && record.Decision == "allow")
+        {
+            // Refused, because nobody waits any longer. If it is written after all, it must not look as if it had been let through.
+            _ = pending.Written!.Task.ContinueWith(written => Follow(GivenUp(record, written.Result)), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            throw;
+        }
     }
 
     public void Follow(AuditRecord record)
@@ -51,6 +67,18 @@ internal sealed class Audit : IAudit, IAsyncDisposable
             // What was decided is on record; how it went is lost, and that is said.
             Interlocked.Increment(ref _lost);
         }
+    }
+
+    /// <summary>
+    /// Writes all that is still there, and that the server ends in order: a run without this record was broken off, and what it had let through and has no outcome may be
+    /// half done.
+    /// </summary>
+    /// <returns>The last record.</returns>
+    public async Task<Link> EndAsync(CancellationToken cancellationToken)
+    {
+        FollowAll(_anonymous.Counted(now: true));
+        await RecordAsync(new AuditRecord { Kind = "configuration", Decision = "allow", Reason = "stopped", PolicyVersion = "" }, cancellationToken);
+        return _database.Head;
     }
 
     /// <summary>Writes what is still there, then stops.</summary>
@@ -65,6 +93,18 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         }
     }
 
+    private static AuditRecord GivenUp(AuditRecord record, long number) => new()
+    {
+        Kind = "outcome",
+        Decision = "failed",
+        Reason = "given_up",
+        PolicyVersion = record.PolicyVersion,
+        TraceId = record.TraceId,
+        Method = record.Method,
+        Target = record.Target,
+        About = number,
+    };
+
     private string Now => Database.Text(_time.GetUtcNow());
 
     private void FollowAll(IEnumerable<AuditRecord> records)
@@ -78,10 +118,9 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     private async Task WriteAllAsync()
     {
         var batch = new List<Pending>(MaxBatch);
-        while (await _queue.Reader.WaitToReadAsync())
+        while (await NextAsync(batch))
         {
-            batch.Clear();
-            while (batch.Count < MaxBatch && _queue.Reader.TryRead(out var pending))
+            for (var i = 0; i < MaxBatch && _queue.Reader.TryRead(out var pending); i++)
             {
                 batch.Add(pending);
             }
@@ -91,19 +130,60 @@ internal sealed class Audit : IAudit, IAsyncDisposable
                 batch.Add(new Pending(new AuditRecord { Kind = "outcome", Decision = "error", Reason = "outcomes_lost", PolicyVersion = batch[0].Record.PolicyVersion, Repeated = lost }, Now, null));
             }
 
-            try
+            Write(batch);
+        }
+
+        if (batch.Count > 0)
+        {
+            Write(batch);
+        }
+
+        if (batch.Count > 0)
+        {
+            _log.LogError("The server ends, and {Count} outcomes could not be written to the audit", batch.Count);
+        }
+    }
+
+    /// <summary>Waits until there is something to write: a new record, or time for another try with those that were kept.</summary>
+    /// <returns>False when nothing will come any more.</returns>
+    private async Task<bool> NextAsync(List<Pending> kept)
+    {
+        using var pause = new CancellationTokenSource(kept.Count > 0 ? Pause : Timeout.InfiniteTimeSpan, _time);
+        try
+        {
+            return await _queue.Reader.WaitToReadAsync(pause.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return true;
+        }
+    }
+
+    /// <summary>Writes all or none. Of what could not be written, whoever waits is told; what nobody waits for stays in the list for another try.</summary>
+    private void Write(List<Pending> batch)
+    {
+        var began = _time.GetTimestamp();
+        try
+        {
+            var first = _database.Append(batch.Select(pending => AuditChain.Values(pending.Record, pending.RecordedAt)));
+            _metrics.Written(batch.Select(pending => pending.Record), _time.GetElapsedTime(began));
+            for (var i = 0; i < batch.Count; i++)
             {
-                var first = _database.Append(batch.Select(pending => AuditChain.Values(pending.Record, pending.RecordedAt)));
-                for (var i = 0; i < batch.Count; i++)
-                {
-                    batch[i].Written?.SetResult(first + i);
-                }
+                batch[i].Written?.SetResult(first + i);
             }
-            catch (Exception e)
+
+            batch.Clear();
+        }
+        catch (Exception e)
+        {
+            _log.LogError(e, "The audit could not be written");
+            _metrics.Failed(batch.Count);
+            batch.ForEach(pending => pending.Written?.SetException(e));
+            batch.RemoveAll(pending => pending.Written is not null);
+            if (batch.Count > MaxKept)
             {
-                _log.LogError(e, "The audit could not be written");
-                batch.ForEach(pending => pending.Written?.SetException(e));
-                Interlocked.Add(ref _lost, batch.Count(pending => pending.Written is null));
+                Interlocked.Add(ref _lost, batch.Count - MaxKept);
+                batch.RemoveRange(MaxKept, batch.Count - MaxKept);
             }
         }
     }

@@ -14,11 +14,18 @@ internal static class AuditChain
     [ThreadStatic]
     private static (ArrayBufferWriter<byte> Buffer, Utf8JsonWriter Writer)? s_form;
 
-    /// <summary>All columns but <c>sequence</c> and <c>hash</c>. Their order is that of the hash and must not change.</summary>
+    /// <summary>How many columns there were at first. They are in the hash by their place, with or without a value.</summary>
+    private const int First = 22;
+
+    /// <summary>
+    /// All columns but <c>sequence</c> and <c>hash</c>. Their order is that of the hash and must not change. One that is added comes last: it is in the hash with its name,
+    /// and only where it has a value, so that older records keep theirs.
+    /// </summary>
     public static readonly IReadOnlyList<string> Columns =
     [
         "recorded_at", "kind", "decision", "reason", "policy_version", "trace_id", "address", "issuer", "subject", "client", "token_id", "method", "target",
         "arguments_digest", "scopes_needed", "scopes_held", "about", "project", "duration_ms", "bytes", "repeated", "detail",
+        "client_trace_id", "status", "exchanged_token_id", "downstream_status",
     ];
 
     /// <summary>The values of a record, in the order of <see cref="Columns"/>: text, whole numbers, or null.</summary>
@@ -26,7 +33,7 @@ internal static class AuditChain
     [
         recordedAt, record.Kind, record.Decision, record.Reason, record.PolicyVersion, record.TraceId, record.Address, record.Issuer, record.Subject, record.Client,
         record.TokenId, record.Method, record.Target, record.ArgumentsDigest, record.ScopesNeeded, record.ScopesHeld, record.About, record.Project, record.DurationMs,
-        record.Bytes, record.Repeated, record.Detail,
+        record.Bytes, record.Repeated, record.Detail, record.ClientTraceId, record.Status, record.ExchangedTokenId, record.DownstreamStatus,
     ];
 
     /// <summary>SHA-256 over the hash before, the number and the values, written as a JSON array, which has one form for one record.</summary>
@@ -39,9 +46,20 @@ internal static class AuditChain
         writer.WriteStartArray();
         writer.WriteStringValue(previous);
         writer.WriteNumberValue(sequence);
+        var column = 0;
         foreach (var value in values)
         {
-            Write(writer, value);
+            if (column < First)
+            {
+                Write(writer, value);
+            }
+            else if (value is not (null or DBNull))
+            {
+                writer.WriteStringValue(Columns[column]);
+                Write(writer, value);
+            }
+
+            column++;
         }
 
         writer.WriteEndArray();

@@ -82,8 +82,8 @@ internal sealed class AuditDatabase : IDisposable
         return removed;
     }
 
-    /// <summary>Whether this can still be written to, as far as can be said without writing.</summary>
-    public bool IsThere => _database.IsThere;
+    /// <summary>Whether it takes a write.</summary>
+    public Task<bool> TakesWritesAsync(CancellationToken cancellationToken) => _database.TakesWritesAsync(cancellationToken);
 
     public void Dispose()
     {

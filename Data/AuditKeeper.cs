@@ -4,14 +4,28 @@ namespace McpFilesServer.Data;
 /// While the server runs: takes away records of the audit that are older than <c>Audit:Days</c>, a little at a time, so that no decision waits for it. When it stops: says
 /// where the chain ends, for a log that is kept elsewhere.
 /// </summary>
-internal sealed class AuditKeeper(AuditDatabase database, AuditOptions options, TimeProvider time, ILogger<AuditKeeper> log) : BackgroundService
+internal sealed class AuditKeeper(Audit audit, AuditDatabase database, AuditOptions options, TimeProvider time, ILogger<AuditKeeper> log) : BackgroundService, IHostedLifecycleService
 {
     private const int AtOnce = 5000;
 
-    public override async Task StopAsync(CancellationToken cancellationToken)
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>After everything else has stopped, so that nothing comes after it. It has a deadline of its own: that of the host may have been used up by calls that ran on.</summary>
+    public async Task StoppedAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
-        log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", database.Head.Sequence, database.Head.Hash);
+        try
+        {
+            var head = await audit.EndAsync(CancellationToken.None);
+            log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", head.Sequence, head.Hash);
+        }
+        catch (Exception e)
+        {
+            log.LogError(e, "The audit cannot be written; its last record is {Sequence} with the hash {Hash}", database.Head.Sequence, database.Head.Hash);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -24,7 +24,7 @@ internal static class DataSetup
         services.AddSingleton(_ => Make(directory, () => new Database(Path.Combine(directory, DatabaseFile), "Schema")));
         services.AddSingleton(provider => Make(directory, () => new AuditDatabase(
             new Database(AuditFile(directory), "AuditSchema"), new AuditAnchor(Anchor(audit, builder.Environment, directory)), provider.GetRequiredService<TimeProvider>())));
-        services.AddSingleton<IAudit, Audit>().AddHostedService<AuditKeeper>();
+        services.AddSingleton<AuditMetrics>().AddSingleton<Audit>().AddSingleton<IAudit>(provider => provider.GetRequiredService<Audit>()).AddHostedService<AuditKeeper>();
         services.AddSingleton(_ => Make(root, () => new ProjectFolders(root, mounts)));
         // Its keys would go to the home folder of whoever runs the server.
         services.AddDataProtection().SetApplicationName("mcp-files-server").PersistKeysToFileSystem(new DirectoryInfo(Path.Combine(directory, "keys")));
@@ -82,14 +82,10 @@ internal static class DataSetup
     }
 }
 
-/// <summary>Ready means: the folders are there, and the database takes a write.</summary>
-internal sealed class StorageHealth(Database database, ProjectFolders folders) : IHealthCheck
+/// <summary>Ready means: both databases and the folder of the projects take a write.</summary>
+internal sealed class StorageHealth(Database database, AuditDatabase audit, ProjectFolders folders) : IHealthCheck
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-        await transaction.RollbackAsync(cancellationToken);
-        return database.IsThere && folders.AreThere ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
-    }
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        await database.TakesWritesAsync(cancellationToken) && await audit.TakesWritesAsync(cancellationToken) && folders.TakeWrites()
+            ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy();
 }

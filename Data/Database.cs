@@ -47,6 +47,14 @@ internal sealed class Database : IDisposable
         }
     }
 
+    /// <summary>Whether the database takes a write, found out by one: a page of its log, with nothing new in it.</summary>
+    public async Task<bool> TakesWritesAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await OpenAsync(cancellationToken);
+        await connection.ExecuteAsync("pragma user_version = 1");
+        return IsThere;
+    }
+
     /// <summary>How a file is opened that only the server's own user may read and write. Windows gives it the rights of its folder.</summary>
     public static FileStreamOptions OwnerOnly(FileMode mode)
     {

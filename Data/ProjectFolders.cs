@@ -12,6 +12,30 @@ internal sealed class ProjectFolders(string root, IReadOnlyDictionary<string, Pr
     /// <summary>Whether the folder of the projects is there.</summary>
     public bool AreThere => Directory.Exists(root);
 
+    /// <summary>Whether the folder of the projects takes a new file.</summary>
+    public bool TakeWrites()
+    {
+        HeldDirectory? held = null;
+        try
+        {
+            return HeldDirectory.OpenRoot(root, withoutOpenAt2: false, out held) == DiskFault.None && TakesWrites(held!);
+        }
+        finally
+        {
+            held?.Dispose();
+        }
+    }
+
+    private static bool TakesWrites(HeldDirectory held)
+    {
+        const string Name = ".ready";
+        // Left by a server that ended in between.
+        _ = held.Remove(Name);
+        var fault = held.CreateFile(Name, UnixFileMode.UserRead | UnixFileMode.UserWrite, out var handle);
+        handle?.Dispose();
+        return fault == DiskFault.None && held.Remove(Name) == DiskFault.None;
+    }
+
     /// <summary>Whether a project is a mounted folder, which this server did not make.</summary>
     public bool IsMounted(string slug) => mounts.ContainsKey(slug);
 

@@ -193,5 +193,5 @@ internal sealed class Confirmation(IQuestions questions, IAudit audit, RequestSt
     private static string VersionDigest(Question question) => CanonicalJson.Digest(question.Sentence.ToString(), question.Version);
 
     private Task<long> RecordAsync(Decision decision, string what, string reason) =>
-        audit.RecordAsync(decision.Record with { Kind = "confirmation", Decision = what, Reason = reason }, CancellationToken.None);
+        audit.RecordAsync(decision.Outcome.Following("confirmation", what, reason), CancellationToken.None);
 }

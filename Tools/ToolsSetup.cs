@@ -39,7 +39,9 @@ internal static class ToolsSetup
             .WithHttpTransport()
             .WithMessageFilters(filters => filters
                 .AddIncomingFilter(FileAnswer.UntilSent)
+                .AddIncomingFilter(FaultsLogged)
                 .AddIncomingFilter(SecondLock.Filter)
+                .AddOutgoingFilter(CallOutcome.Filter)
                 .AddOutgoingFilter(OnlyWhatIsServed)
                 .AddOutgoingFilter(FileAnswer.PutIn))
             .WithListResourcesHandler(ProjectResources.ListAsync)
@@ -126,6 +128,24 @@ internal static class ToolsSetup
         return next(context, cancellationToken);
     };
 
+    /// <summary>
+    /// Logs what failed for a reason of ours. The SDK's own log is off: it calls every refusal an unhandled error, with the URI that the client sent, so that anybody could fill
+    /// the log with words of his.
+    /// </summary>
+    private static McpMessageHandler FaultsLogged(McpMessageHandler next) => async (context, cancellationToken) =>
+    {
+        try
+        {
+            await next(context, cancellationToken);
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or McpException or InputRequiredException))
+        {
+            context.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!)
+                .LogError(e, "A message failed ({Operation})", SecondLock.Expected?.Operation.Target ?? SecondLock.Expected?.Operation.Method);
+            throw;
+        }
+    };
+
     /// <summary>A tool's failure is one plain sentence. What the server alone may know goes to the log, under the id that the caller is given.</summary>
     private static McpRequestHandler<CallToolRequestParams, CallToolResult> PlainErrors(McpRequestHandler<CallToolRequestParams, CallToolResult> next) =>
         async (request, cancellationToken) =>
@@ -157,7 +177,7 @@ internal static class ToolsSetup
 
             var decision = Decision.Current(request.Services!);
             request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!).LogCritical("The tool {Tool} is not the approved one and was not run", request.Params!.Name);
-            await request.Services!.GetRequiredService<IAudit>().RecordAsync(decision.Record with { Decision = "deny", Reason = "tool_drift" }, cancellationToken);
+            await request.Services!.GetRequiredService<IAudit>().RecordAsync(decision.Outcome.Following("drift", "deny", "tool_drift"), cancellationToken);
             return Failed("This tool is not available. Tell the operator.");
         };
 

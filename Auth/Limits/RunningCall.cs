@@ -15,6 +15,10 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
 
     private int _uncharged;
     private int _ended;
+    private long _written;
+
+    /// <summary>How many bytes have been answered.</summary>
+    public long Written => Volatile.Read(ref _written);
 
     /// <summary>Serves a call that was decided on: counts its answer, and gives its seats back before the end of the answer is sent.</summary>
     public static async Task ServeAsync(RequestDelegate next, HttpContext http)
@@ -63,7 +67,13 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
         }
     }
 
-    private CountedStream Counted(Stream body) => new CountedStream(body, read => Count(read, "in"), written => Count(written, "out"));
+    private CountedStream Counted(Stream body) => new CountedStream(body, read => Count(read, "in"), Wrote);
+
+    private void Wrote(int bytes)
+    {
+        Interlocked.Add(ref _written, bytes);
+        Count(bytes, "out");
+    }
 
     private void Count(int bytes, string direction)
     {

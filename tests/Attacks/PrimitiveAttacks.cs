@@ -225,5 +225,5 @@ public sealed class PrimitiveAttacks(Target target)
     private static Message Resource(string uri, bool legacy) => Message.Of("resources/read", new JsonObject { ["uri"] = uri }, uri, legacy);
 
     private string? Decision(Reply reply) =>
-        target.Server.AuditRows().Where(row => row.GetProperty("trace_id").GetString() == reply.Trace).Select(row => row.GetProperty("decision").GetString()).FirstOrDefault();
+        target.Server.AuditRows().Where(row => row.GetProperty("client_trace_id").GetString() == reply.Trace).Select(row => row.GetProperty("decision").GetString()).FirstOrDefault();
 }

@@ -138,7 +138,7 @@ public sealed partial class Target : IAsyncLifetime
     /// <summary>There is exactly one record of a decision on this request, and no other; or none at all.</summary>
     internal void Recorded(string trace, string? decision, string reason)
     {
-        var rows = Server.AuditRows().Where(row => row.GetProperty("trace_id").GetString() == trace).ToList();
+        var rows = Server.AuditRows().Where(row => row.GetProperty("client_trace_id").GetString() == trace).ToList();
         if (decision is null)
         {
             Assert.Empty(rows);

@@ -74,7 +74,7 @@ public sealed class TransportAttacks(Target target)
     {
         var reply = await target.RefusesAsync(Expected.NoToken, Target.Call("probe_read").WithHeader(header, value), null);
 
-        var row = target.Server.AuditRows().Single(row => row.GetProperty("trace_id").GetString() == reply.Trace);
+        var row = target.Server.AuditRows().Single(row => row.GetProperty("client_trace_id").GetString() == reply.Trace);
         Assert.DoesNotContain("10.66.66.66", row.GetRawText(), StringComparison.Ordinal);
         var metadata = await target.SendAsync(new Message { Body = "", ContentType = "" }.WithHeader(header, value), null, "/.well-known/oauth-protected-resource/mcp", HttpMethod.Get);
         Assert.Equal(target.Server.Resource, metadata.Body.GetProperty("resource").GetString());
@@ -361,7 +361,7 @@ public sealed class TransportAttacks(Target target)
 
         await Task.Delay(200);
         Assert.Empty(target.Probes.Of(trace));
-        Assert.DoesNotContain("allow", target.Server.AuditRows().Where(row => row.GetProperty("trace_id").GetString() == trace).Select(row => row.GetProperty("decision").GetString()));
+        Assert.DoesNotContain("allow", target.Server.AuditRows().Where(row => row.GetProperty("client_trace_id").GetString() == trace).Select(row => row.GetProperty("decision").GetString()));
     }
 
     [Theory]

@@ -112,7 +112,8 @@ public sealed class GatewayFaultTests
     {
         public async Task<long> RecordAsync(AuditRecord item, CancellationToken cancellationToken)
         {
-            await record(cancellationToken);
+            // It fails once the server has started.
+            await (item.Kind == "configuration" ? Task.CompletedTask : record(cancellationToken));
             return 0;
         }
 

@@ -1,8 +1,10 @@
+using System.Diagnostics.Metrics;
 using Dapper;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
 using McpFilesServer.Tests.Host;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
@@ -14,6 +16,8 @@ public sealed class AuditTests : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("mcp-audit-").FullName;
     private readonly MovedClock _time = new();
     private Audit? _audit;
+
+    private static AuditMetrics Metrics => new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>());
 
     private string File => Path.Combine(_folder, "audit.db");
 
@@ -42,6 +46,8 @@ public sealed class AuditTests : IAsyncDisposable
     [InlineData("update audit set subject = null where sequence = 1", "Record 1 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("update audit set recorded_at = '2031-01-01T00:00:00.000Z' where sequence = 10", "Record 10 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("update audit set bytes = 1.5 where sequence = 3", "Record 3 is not what was written there: it was changed, moved, or put in.")]
+    [InlineData("update audit set status = 500 where sequence = 3", "Record 3 is not what was written there: it was changed, moved, or put in.")]
+    [InlineData("update audit set client_trace_id = downstream_status, downstream_status = 4 where sequence = 3", "Record 3 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("update audit set hash = null where sequence = 10", "Record 10 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("delete from audit where sequence = 4", "Record 4 is missing.")]
     [InlineData("delete from audit where sequence in (4, 5, 6)", "Records 4 to 6 are missing.")]
@@ -49,7 +55,7 @@ public sealed class AuditTests : IAsyncDisposable
     [InlineData("delete from audit", "Records 1 to 10 are missing: the anchor names the last one.")]
     [InlineData("delete from audit where sequence < 3", "Records 1 to 2 are missing.")]
     [InlineData("update audit set sequence = 99 where sequence = 4; update audit set sequence = 4 where sequence = 5; update audit set sequence = 5 where sequence = 99", "Record 4 is not what was written there: it was changed, moved, or put in.")]
-    [InlineData("insert into audit select 11, recorded_at, kind, decision, reason, policy_version, trace_id, address, issuer, subject, client, token_id, method, target, arguments_digest, scopes_needed, scopes_held, about, project, duration_ms, bytes, repeated, detail, hash from audit where sequence = 10", "Record 11 is not what was written there: it was changed, moved, or put in.")]
+    [InlineData("insert into audit select 11, recorded_at, kind, decision, reason, policy_version, trace_id, address, issuer, subject, client, token_id, method, target, arguments_digest, scopes_needed, scopes_held, about, project, duration_ms, bytes, repeated, detail, hash, client_trace_id, status, exchanged_token_id, downstream_status from audit where sequence = 10", "Record 11 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("update audit set detail = 'more' where sequence = 10; update audit_start set sequence = 9, hash = (select hash from audit where sequence = 9); delete from audit where sequence < 10", "Record 10 is not what was written there: it was changed, moved, or put in.")]
     [InlineData("update audit_start set sequence = 3, hash = (select hash from audit where sequence = 3); delete from audit where sequence <= 3", "The chain begins after record 3, and retention took away those up to 0.")]
     public async Task What_was_done_to_it_is_found_and_named(string sql, string problem)
@@ -275,7 +281,7 @@ public sealed class AuditTests : IAsyncDisposable
 
     private AuditDatabase Open() => new(new Database(File, "AuditSchema"), new AuditAnchor(AnchorFile), _time);
 
-    private Audit Start(int perMinute = 60) => _audit ??= new Audit(Open(), new AuditOptions { AnonymousPerMinute = perMinute }, _time, NullLogger<Audit>.Instance);
+    private Audit Start(int perMinute = 60) => _audit ??= new Audit(Open(), new AuditOptions { AnonymousPerMinute = perMinute }, Metrics, _time, NullLogger<Audit>.Instance);
 
     private async Task RecordAsync(int count)
     {

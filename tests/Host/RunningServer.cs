@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
@@ -10,6 +11,7 @@ internal sealed class RunningServer : IAsyncDisposable
     private readonly Process _process;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
     private readonly (string Storage, int Port, int ProviderPort) _at;
+    private readonly ConcurrentQueue<string> _said = new();
     private string? _token;
 
     private RunningServer(Process process, (string, int, int) at)
@@ -17,12 +19,18 @@ internal sealed class RunningServer : IAsyncDisposable
         (_process, _at) = (process, at);
     }
 
+    public int Id => _process.Id;
+
+    /// <summary>Everything it has said so far.</summary>
+    public string Said => string.Join('\n', _said);
+
     private string Resource => $"http://localhost:{_at.Port}/mcp";
 
     /// <summary>Starts it and waits until it is ready.</summary>
     public static async Task<RunningServer> StartAsync((string Storage, int Port, int ProviderPort) at, params (string Key, string Value)[] environment)
     {
-        var start = new ProcessStartInfo("dotnet", typeof(Program).Assembly.Location)
+        // Ignored, the signal for a file that has become too large leaves the error that a full disk gives.
+        var start = new ProcessStartInfo("bash", ["-c", $"trap '' XFSZ; exec dotnet '{typeof(Program).Assembly.Location}'"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -35,6 +43,9 @@ internal sealed class RunningServer : IAsyncDisposable
         }
 
         var server = new RunningServer(Process.Start(start)!, at);
+        DataReceivedEventHandler said = (_, line) => server._said.Enqueue(line.Data ?? "");
+        server._process.OutputDataReceived += said;
+        server._process.ErrorDataReceived += said;
         server._process.BeginOutputReadLine();
         server._process.BeginErrorReadLine();
         var watch = Stopwatch.StartNew();
@@ -85,7 +96,7 @@ internal sealed class RunningServer : IAsyncDisposable
         return ValueTask.CompletedTask;
     }
 
-    private async Task<bool> IsReadyAsync()
+    public async Task<bool> IsReadyAsync()
     {
         try
         {

@@ -133,8 +133,28 @@ public sealed class Server : IAsyncLifetime
         return await Answer.ReadAsync(response);
     }
 
-    /// <summary>Rows of the audit, newest last, as far as they are of this trace or, without one, all.</summary>
-    internal IReadOnlyList<JsonElement> AuditRows(long after = 0)
+    /// <summary>Records of the audit, newest last: what was decided and what became of questions and exchanges, without outcomes and what the server says of itself.</summary>
+    internal IReadOnlyList<JsonElement> AuditRows(long after = 0) =>
+        [.. AuditRecords(after).Where(row => row.GetProperty("kind").GetString() is not ("outcome" or "configuration"))];
+
+    /// <summary>The outcome of the decision with this number, as soon as it is there.</summary>
+    internal async Task<JsonElement> OutcomeOfAsync(long number)
+    {
+        for (var i = 0; i < 500; i++)
+        {
+            if (AuditRecords(number).SingleOrDefault(row => row.GetProperty("kind").GetString() == "outcome" && row.GetProperty("about").GetInt64() == number) is { ValueKind: JsonValueKind.Object } outcome)
+            {
+                return outcome;
+            }
+
+            await Task.Delay(20);
+        }
+
+        throw new InvalidOperationException($"Record {number} has no outcome.");
+    }
+
+    /// <summary>All records of the audit, newest last.</summary>
+    internal IReadOnlyList<JsonElement> AuditRecords(long after = 0)
     {
         using var connection = new SqliteConnection($"Data Source={Path.Combine(Storage, "audit.db")};Mode=ReadOnly");
         connection.Open();

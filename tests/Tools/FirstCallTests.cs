@@ -114,6 +114,8 @@ public sealed class FirstCallTests(Server server)
 
         Directory.Move(Path.Combine(own.Storage, "projects"), Path.Combine(own.Storage, "elsewhere"));
 
+        // It is looked at once a second.
+        await Task.Delay(1100, TestContext.Current.CancellationToken);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await own.Http.GetAsync("/health/ready")).StatusCode);
         Assert.Equal("The server's storage is not available. Tell its operator.", (await own.CallAsync(token, "create_project", new { title = "x" })).Failure);
         Assert.DoesNotContain("\"x-", (await own.CallAsync(token, "list_projects", new { })).Text, StringComparison.Ordinal);

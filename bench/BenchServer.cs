@@ -93,11 +93,25 @@ internal sealed class BenchServer : IAsyncDisposable
         return await StartedAsync(start, port);
     }
 
-    public static async Task<BenchServer> StartAsync(BenchIssuer issuer, params (string Key, string Value)[] settings)
+    /// <summary>This server, as it is built beside the benchmark.</summary>
+    public static Task<BenchServer> StartAsync(BenchIssuer issuer, params (string Key, string Value)[] settings) =>
+        StartAsync(issuer, Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll"), FreePort(), [], settings);
+
+    /// <summary>This server, as it was published to a folder.</summary>
+    public static Task<BenchServer> StartPublishedAsync(BenchIssuer issuer, string folder) => StartAsync(issuer, Path.Combine(folder, "McpFilesServer.dll"), FreePort(), []);
+
+    /// <summary>This server with something exchanged: see <see cref="HostedServer"/>.</summary>
+    public static Task<BenchServer> StartHostedAsync(BenchIssuer issuer, string variant)
     {
-        var (storage, port) = (Directory.CreateTempSubdirectory("mcp-files-bench-").FullName, FreePort());
+        var port = FreePort();
+        return StartAsync(issuer, Path.Combine(AppContext.BaseDirectory, "McpFilesServer.Bench.dll"), port, ["hosted", $"{port}", variant], ("DOTNET_gcServer", "1"));
+    }
+
+    private static async Task<BenchServer> StartAsync(BenchIssuer issuer, string program, int port, string[] arguments, params (string Key, string Value)[] settings)
+    {
+        var storage = Directory.CreateTempSubdirectory("mcp-files-bench-").FullName;
         // Release has no development provider; Development lets the issuer be on this machine.
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll")]);
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments]);
         foreach (var (key, value) in new Dictionary<string, string>
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
@@ -132,6 +146,20 @@ internal sealed class BenchServer : IAsyncDisposable
         if (response.StatusCode != HttpStatusCode.OK || !body.Contains("\"result\"", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"{(int)response.StatusCode} {body}");
+        }
+    }
+
+    /// <summary>A message, whose answer must have this status.</summary>
+    public async Task PostAsync(string? token, string message, HttpStatusCode expected)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, Resource) { Content = new StringContent(message, Encoding.UTF8, "application/json") };
+        request.Headers.Accept.ParseAdd("application/json, text/event-stream");
+        request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
+        using var response = await Http.SendAsync(request);
+        await response.Content.ReadAsByteArrayAsync();
+        if (response.StatusCode != expected)
+        {
+            throw new InvalidOperationException($"{(int)response.StatusCode}");
         }
     }
 

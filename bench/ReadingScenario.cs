@@ -20,8 +20,7 @@ internal static class ReadingScenario
         var turns = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 7;
         await using var issuer = await BenchIssuer.StartAsync();
         await using var ours = await BenchServer.StartAsync(issuer);
-        await ours.CallAsync(issuer.Token(ours.Resource, "projects:write"), "create_project", """{"title":"bench"}""");
-        var folder = Directory.GetDirectories(Path.Combine(ours.Storage, "projects")).Single(path => Path.GetFileName(path).StartsWith("bench-", StringComparison.Ordinal));
+        var folder = await ProjectAsync(issuer, ours);
         Fill(Path.Combine(folder, $"{Small}.txt"), Small);
         Fill(Path.Combine(folder, $"{Large}.txt"), Large);
 
@@ -74,6 +73,27 @@ internal static class ReadingScenario
         return (calls / watch.Elapsed.TotalSeconds, (server.Processor - processor).TotalMilliseconds / calls);
     }
 
+    /// <summary>Makes a project with a small file in each of these servers.</summary>
+    /// <returns>The file's size, and for each server the arguments that read it.</returns>
+    public static async Task<(int Size, IReadOnlyList<string> Arguments)> FillAsync(BenchIssuer issuer, params BenchServer[] servers)
+    {
+        var arguments = new List<string>();
+        foreach (var server in servers)
+        {
+            var folder = await ProjectAsync(issuer, server);
+            Fill(Path.Combine(folder, $"{Small}.txt"), Small);
+            arguments.Add($$"""{"project":"{{Path.GetFileName(folder)}}","path":"{{Small}}.txt"}""");
+        }
+
+        return (Small, arguments);
+    }
+
+    private static async Task<string> ProjectAsync(BenchIssuer issuer, BenchServer server)
+    {
+        await server.CallAsync(issuer.Token(server.Resource, "projects:write"), "create_project", """{"title":"bench"}""");
+        return Directory.GetDirectories(Path.Combine(server.Storage, "projects")).Single(path => Path.GetFileName(path).StartsWith("bench-", StringComparison.Ordinal));
+    }
+
     /// <summary>Source code, more or less: lines, quotes, now and then a letter that is not ASCII.</summary>
     private static void Fill(string path, int size)
     {
@@ -85,7 +105,7 @@ internal static class ReadingScenario
         file.Write(bytes);
     }
 
-    private static double Median(IEnumerable<double> values)
+    public static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToList();
         return (sorted[(sorted.Count - 1) / 2] + sorted[sorted.Count / 2]) / 2;

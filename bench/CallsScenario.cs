@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+
+namespace McpFilesServer.Bench;
+
+/// <summary>What is called most beside reading: the list of tools, and what has no token. And what the durable audit costs a read.</summary>
+internal static class CallsScenario
+{
+    private const string List = """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""";
+
+    private const int Calls = 2000;
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var turns = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 7;
+        await using var issuer = await BenchIssuer.StartAsync();
+        await using var ours = await BenchServer.StartAsync(issuer);
+        await using var unaudited = await BenchServer.StartHostedAsync(issuer, "unaudited");
+        await using var bare = await BenchServer.StartPlainAsync(ours.Storage, null);
+        await using var typescript = await BenchServer.StartTypeScriptAsync(ours.Storage, issuer);
+        var (file, arguments) = await ReadingScenario.FillAsync(issuer, ours, unaudited);
+
+        Console.WriteLine($"{Environment.ProcessorCount} processors, {turns} interleaved turns of {Calls} calls, medians");
+        Console.WriteLine("| call | server | calls a second | beside | ratio |");
+        Console.WriteLine("|---|---|---|---|---|");
+        foreach (var atOnce in (int[])[16, 64])
+        {
+            if (typescript is not null)
+            {
+                await CompareAsync($"tools/list, {atOnce} at once", turns, atOnce, ("TypeScript SDK", server => List(typescript)), ("this server", _ => List(ours)), ("SDK, bare", _ => List(bare)));
+                await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("TypeScript SDK", _ => Refused(typescript)), ("this server", _ => Refused(ours)));
+            }
+
+            await CompareAsync($"4 KiB read, {atOnce} at once", turns, atOnce, ("without an audit", _ => Read(unaudited, 1)), ("this server", _ => Read(ours, 0)));
+        }
+
+        return 0;
+
+        Func<Task> List(BenchServer server)
+        {
+            var token = issuer.Token(server.Resource, "files:read");
+            return () => server.PostAsync(token, CallsScenario.List, HttpStatusCode.OK);
+        }
+
+        Func<Task> Refused(BenchServer server) => () => server.PostAsync(null, CallsScenario.List, HttpStatusCode.Unauthorized);
+
+        Func<Task> Read(BenchServer server, int index)
+        {
+            var token = issuer.Token(server.Resource, "files:read");
+            return () => server.ReadAsync(token, arguments[index], file);
+        }
+    }
+
+    /// <summary>Measures in turns, and says how the others do beside the first.</summary>
+    public static async Task<double> CompareAsync(string call, int turns, int atOnce, params (string Name, Func<string, Func<Task>> Call)[] servers)
+    {
+        var rates = servers.ToDictionary(server => server.Name, _ => new List<double>());
+        for (var turn = -2; turn < turns; turn++)
+        {
+            foreach (var (name, prepare) in servers)
+            {
+                var one = prepare(name);
+                var watch = Stopwatch.StartNew();
+                await Parallel.ForEachAsync(Enumerable.Range(0, Calls), new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (_, _) => await one());
+                if (turn >= 0)
+                {
+                    rates[name].Add(Calls / watch.Elapsed.TotalSeconds);
+                }
+            }
+        }
+
+        var ratio = 1.0;
+        foreach (var (name, _) in servers)
+        {
+            ratio = ReadingScenario.Median(rates[name].Zip(rates[servers[0].Name], (one, other) => one / other));
+            Console.WriteLine($"| {call} | {name} | {ReadingScenario.Median(rates[name]):F0} | {servers[0].Name} | {ratio:F2} |");
+        }
+
+        return ratio;
+    }
+}

@@ -16,12 +16,15 @@ internal static class Telemetry
 {
     private const string Sdk = "Experimental.ModelContextProtocol";
 
+    /// <summary>Where telemetry is sent; null when it is not.</summary>
+    public static string? Endpoint(IConfiguration configuration) => configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is { Length: > 0 } endpoint ? endpoint : null;
+
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
         // For all that reads a trace from a request, which is ASP.NET Core from headers and the MCP SDK from _meta.
         DistributedContextPropagator.Current = OwnTraces.Instance;
         builder.Services.AddSingleton(DistributedContextPropagator.Current);
-        if (string.IsNullOrEmpty(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        if (Endpoint(builder.Configuration) is null)
         {
             return;
         }

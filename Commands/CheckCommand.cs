@@ -63,6 +63,7 @@ internal static class CheckCommand
         var graph = app.Services.GetRequiredService<GraphOptions>();
         output.WriteLine($"Graph        {graph.BaseUrl}, contents of drives at {string.Join(", ", graph.TransferHosts)}");
         output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");
+        output.WriteLine($"Telemetry    {(Telemetry.Endpoint(app.Configuration) is { } endpoint ? $"sent to {endpoint}" : "not sent: OTEL_EXPORTER_OTLP_ENDPOINT is not set")}");
         foreach (var note in WorthKnowing(app.Environment, mcp, auth))
         {
             output.WriteLine($"Worth knowing: {note}");

@@ -11,12 +11,16 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 {
     private const int MaxBatch = 256;
 
-    /// <summary>How many records that nobody waits for are kept for another try while the disk takes none.</summary>
+    /// <summary>How many records that nobody waits for wait themselves, for the next commit or, while the disk takes none, for another try.</summary>
     private const int MaxKept = 4096;
 
     /// <summary>How long anybody waits for a record. After that it counts as not written, and what it was to record does not happen.</summary>
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(8);
 
+    /// <summary>What nobody waits for goes with the next commit of what somebody waits for; when there is none for so long, it has one of its own.</summary>
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(0.1);
+
+    /// <summary>Between two tries when the disk takes none.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     private readonly AuditDatabase _database;
@@ -27,14 +31,18 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 
     /// <summary>Bounded, so that a disk that has stopped fills no memory: whoever finds no place waits until his deadline.</summary>
     private readonly Channel<Pending> _queue = Channel.CreateBounded<Pending>(new BoundedChannelOptions(4096) { SingleReader = true });
+    private readonly Channel<Pending> _following = Channel.CreateBounded<Pending>(new BoundedChannelOptions(MaxKept) { SingleReader = true });
     private readonly ITimer _minute;
+    private readonly ITimer _nudge;
     private readonly Task _writer;
     private long _lost;
+    private int _nudged;
 
     public Audit(AuditDatabase database, AuditOptions options, AuditMetrics metrics, TimeProvider time, ILogger<Audit> log)
     {
         (_database, _anonymous, _metrics, _time, _log) = (database, new AnonymousRecords(options.AnonymousPerMinute, time), metrics, time, log);
-        metrics.Observe(() => _queue.Reader.Count);
+        metrics.Observe(() => _queue.Reader.Count + _following.Reader.Count);
+        _nudge = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _writer = Task.Run(WriteAllAsync);
         _minute = time.CreateTimer(_ => FollowAll(_anonymous.Counted()), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
     }
@@ -62,11 +70,13 @@ internal sealed class Audit : IAudit, IAsyncDisposable
 
     public void Follow(AuditRecord record)
     {
-        if (!_queue.Writer.TryWrite(new Pending(record, Now, null)))
+        if (!_following.Writer.TryWrite(new Pending(record, Now, null)))
         {
             // What was decided is on record; how it went is lost, and that is said.
             Interlocked.Increment(ref _lost);
         }
+
+        Nudge(Linger);
     }
 
     /// <summary>
@@ -86,6 +96,7 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     {
         await _minute.DisposeAsync();
         FollowAll(_anonymous.Counted(now: true));
+        await _nudge.DisposeAsync();
         if (_queue.Writer.TryComplete())
         {
             await _writer;
@@ -115,53 +126,68 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         }
     }
 
+    private void Nudge(TimeSpan after)
+    {
+        if (Interlocked.Exchange(ref _nudged, 1) == 0)
+        {
+            _nudge.Change(after, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void Wake()
+    {
+        Volatile.Write(ref _nudged, 0);
+        // When there is no place, the writer has enough to do, and takes along what follows.
+        _queue.Writer.TryWrite(Pending.Nothing);
+    }
+
     private async Task WriteAllAsync()
     {
         var batch = new List<Pending>(MaxBatch);
-        while (await NextAsync(batch))
+        while (await _queue.Reader.WaitToReadAsync())
         {
-            for (var i = 0; i < MaxBatch && _queue.Reader.TryRead(out var pending); i++)
-            {
-                batch.Add(pending);
-            }
-
-            if (Interlocked.Exchange(ref _lost, 0) is > 0 and var lost)
-            {
-                batch.Add(new Pending(new AuditRecord { Kind = "outcome", Decision = "error", Reason = "outcomes_lost", PolicyVersion = batch[0].Record.PolicyVersion, Repeated = lost }, Now, null));
-            }
-
+            Collect(batch);
             Write(batch);
         }
 
-        if (batch.Count > 0)
-        {
-            Write(batch);
-        }
-
+        Collect(batch);
+        Write(batch);
         if (batch.Count > 0)
         {
             _log.LogError("The server ends, and {Count} outcomes could not be written to the audit", batch.Count);
         }
     }
 
-    /// <summary>Waits until there is something to write: a new record, or time for another try with those that were kept.</summary>
-    /// <returns>False when nothing will come any more.</returns>
-    private async Task<bool> NextAsync(List<Pending> kept)
+    /// <summary>Adds what came in to what was kept. What follows goes first, because it is about what was written before.</summary>
+    private void Collect(List<Pending> batch)
     {
-        using var pause = new CancellationTokenSource(kept.Count > 0 ? Pause : Timeout.InfiniteTimeSpan, _time);
-        try
+        while (_following.Reader.TryRead(out var pending))
         {
-            return await _queue.Reader.WaitToReadAsync(pause.Token);
+            batch.Add(pending);
         }
-        catch (OperationCanceledException)
+
+        if (Interlocked.Exchange(ref _lost, 0) is > 0 and var lost)
         {
-            return true;
+            batch.Add(new Pending(new AuditRecord { Kind = "outcome", Decision = "error", Reason = "outcomes_lost", PolicyVersion = "", Repeated = lost }, Now, null));
+        }
+
+        for (var i = 0; i < MaxBatch && _queue.Reader.TryRead(out var pending); i++)
+        {
+            if (!ReferenceEquals(pending, Pending.Nothing))
+            {
+                batch.Add(pending);
+            }
         }
     }
 
     /// <summary>Writes all or none. Of what could not be written, whoever waits is told; what nobody waits for stays in the list for another try.</summary>
     private void Write(List<Pending> batch)
     {
+        if (batch.Count == 0)
+        {
+            return;
+        }
+
         var began = _time.GetTimestamp();
         try
         {
@@ -185,8 +211,17 @@ internal sealed class Audit : IAudit, IAsyncDisposable
                 Interlocked.Add(ref _lost, batch.Count - MaxKept);
                 batch.RemoveRange(MaxKept, batch.Count - MaxKept);
             }
+
+            if (batch.Count > 0)
+            {
+                Nudge(Pause);
+            }
         }
     }
 
-    private sealed record Pending(AuditRecord Record, string RecordedAt, TaskCompletionSource<long>? Written);
+    private sealed record Pending(AuditRecord Record, string RecordedAt, TaskCompletionSource<long>? Written)
+    {
+        /// <summary>Only to wake the writer.</summary>
+        public static readonly Pending Nothing = new(null!, "", null);
+    }
 }

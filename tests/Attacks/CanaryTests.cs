@@ -48,7 +48,7 @@ public sealed class CanaryTests
 
         // It listened, and heard of the calls and of the refusals.
         Assert.All(
-            (string[])["tools/call read_text_file", "gateway", "header_mismatch", "scope_missing", "unknown_target", "token_", "mcp_files_server.decisions", "mcp_files_server.audit.commit.duration", "mcp.server.operation.duration"],
+            (string[])["tools/call read_text_file", "gateway", "header_mismatch", "scope_missing", "unknown_target", "no_token", "mcp_files_server.decisions", "mcp_files_server.audit.commit.duration", "mcp.server.operation.duration"],
             word => Assert.Contains(word, collector.Received, StringComparison.Ordinal));
         Assert.Contains("read_text_file", audit, StringComparison.Ordinal);
         foreach (var word in confidential)

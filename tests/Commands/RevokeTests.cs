@@ -41,6 +41,7 @@ public sealed class RevokeTests
         var row = Assert.Single(server.AuditRows(), row => row.GetProperty("kind").GetString() == "revocation");
         Assert.Equal("allow", row.GetProperty("decision").GetString());
         Assert.StartsWith("operator_revoked_", row.GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith($"by {Environment.UserName} ", row.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     [Theory]

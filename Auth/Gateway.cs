@@ -85,7 +85,7 @@ internal sealed class Gateway(
         http.Features.GetRequiredFeature<OpenRequest>().Serve(operation!);
         // A call that will only be asked about needs no token yet.
         var asksFirst = operation!.Asks is not null && !decision.IsLegacy && !message!.IsSecondRound;
-        return operation.Downstream is null || asksFirst ? null : await ExchangeAsync(decision, record, http, deadline.Token);
+        return operation.Downstream is null || asksFirst ? null : await exchange.ForAsync(decision, http, deadline.Token);
     }
 
     /// <summary>Who calls, and with what message: a caller whose token counts, who has room for one more call, and whose message can be read.</summary>
@@ -153,19 +153,6 @@ internal sealed class Gateway(
         }
 
         return refusal;
-    }
-
-    private async Task<Refusal?> ExchangeAsync(Decision decision, AuditRecord record, HttpContext http, CancellationToken cancellationToken)
-    {
-        var needed = await exchange.ForAsync(decision, http, cancellationToken);
-        if (needed is not null || decision.ExchangeFault is not null)
-        {
-            record = record with { Kind = "exchange", Decision = needed?.Decision ?? "error", Reason = needed?.Reason ?? "exchange_failed" };
-            // Not under the exchange's deadline, which may be what ended it.
-            await audit.RecordAsync(record, http.RequestAborted);
-        }
-
-        return needed is null ? null : needed with { Id = decision.Message.Id };
     }
 
     private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch

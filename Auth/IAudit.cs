@@ -17,7 +17,7 @@ internal interface IAudit
 internal sealed record AuditRecord
 {
     /// <summary>
-    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for a failed exchange after it; <c>confirmation</c> for what became of a question; <c>revocation</c>
+    /// <c>decision</c> for what the gateway decided; <c>exchange</c> for what became of an exchange after it; <c>confirmation</c> for what became of a question; <c>revocation</c>
     /// for tokens that were revoked, for a logout that was refused, and for an answer that was broken off because its token no longer counted.
     /// </summary>
     public required string Kind { get; init; }

@@ -21,6 +21,7 @@ internal static class DataSetup
             builder.Configuration.AddInMemoryCollection(GraphOptions.DefaultScopes);
         }
 
+        builder.AddSettings<DownstreamOptions>();
         var graph = builder.AddSettings<GraphOptions>();
         var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
         var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);

@@ -11,6 +11,9 @@ internal sealed class GraphOptions : ISettings
     /// <summary>The full names of the scopes that this server may exchange a caller's token for.</summary>
     public IList<string> Scopes { get; set; } = [];
 
+    /// <summary>What the API is called at the issuer: a token that names another audience is not used. Null: that is for the API itself to see.</summary>
+    public string? Audience { get; set; }
+
     /// <summary>Those of Microsoft Graph itself, when none are named.</summary>
     public static IEnumerable<KeyValuePair<string, string?>> DefaultScopes => ((string[])["User.ReadBasic.All", "Files.Read", "Files.ReadWrite"])
         .Select((scope, i) => KeyValuePair.Create($"{Section}:{nameof(Scopes)}:{i}", (string?)$"https://graph.microsoft.com/{scope}"));

@@ -14,6 +14,9 @@ internal sealed class CallOutcome(AuditRecord allowed, long number)
 {
     private volatile Ending? _answered;
 
+    /// <summary>The trace that the client says the call is part of.</summary>
+    public string? ClientTraceId => allowed.ClientTraceId;
+
     /// <summary>The status with which the downstream API answered last.</summary>
     public int? DownstreamStatus { get; set; }
 

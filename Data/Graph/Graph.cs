@@ -54,13 +54,6 @@ internal sealed class Graph(HttpClient http, IDownstreamToken token, TimeProvide
         using var request = new HttpRequestMessage(method, Below(http.BaseAddress!.AbsoluteUri + path)) { Content = content };
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token.DownstreamToken);
         request.Options.Set(GraphResilience.Circuit, Circuit);
-        if (System.Diagnostics.Activity.Current is { IdFormat: System.Diagnostics.ActivityIdFormat.W3C } activity)
-        {
-            // The call's own trace, as the standard has it and as Graph keeps it with its records; nothing else that the client sent with it.
-            request.Headers.Add("traceparent", activity.Id);
-            request.Headers.Add("client-request-id", Guid.ParseExact(activity.TraceId.ToHexString(), "N").ToString("D"));
-        }
-
         if (path.Contains("$search=", StringComparison.Ordinal))
         {
             // Without it Graph does not search.

@@ -35,7 +35,7 @@ internal static class GraphSetup
                 AllowAutoRedirect = false,
                 UseCookies = false,
                 PooledConnectionLifetime = TimeSpan.FromMinutes(10),
-                // It would send on the baggage that a client chose; the trace is written by hand.
+                // It would send on the baggage that a client chose; DownstreamTrail writes the trace.
                 ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
             })
             .AddGraphResilience();

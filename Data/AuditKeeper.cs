@@ -8,23 +8,24 @@ internal sealed class AuditKeeper(Audit audit, AuditDatabase database, AuditOpti
 {
     private const int AtOnce = 5000;
 
+    private readonly Lock _gate = new();
+    private Task? _end;
+
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>After everything else has stopped, so that nothing comes after it. It has a deadline of its own: that of the host may have been used up by calls that ran on.</summary>
-    public async Task StoppedAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// After everything else has stopped, so that nothing comes after it. It has a deadline of its own: that of the host may have been used up by calls that ran on. Who stops a
+    /// host that is being stopped waits for the same end.
+    /// </summary>
+    public Task StoppedAsync(CancellationToken cancellationToken)
     {
-        try
+        lock (_gate)
         {
-            var head = await audit.EndAsync(CancellationToken.None);
-            log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", head.Sequence, head.Hash);
-        }
-        catch (Exception e)
-        {
-            log.LogError(e, "The audit cannot be written; its last record is {Sequence} with the hash {Hash}", database.Head.Sequence, database.Head.Hash);
+            return _end ??= EndAsync();
         }
     }
 
@@ -42,6 +43,19 @@ internal sealed class AuditKeeper(Audit audit, AuditDatabase database, AuditOpti
             {
                 log.LogWarning(e, "The audit could not be pruned; it is tried again");
             }
+        }
+    }
+
+    private async Task EndAsync()
+    {
+        try
+        {
+            var head = await audit.EndAsync(CancellationToken.None);
+            log.LogInformation("The audit ends at record {Sequence} with the hash {Hash}", head.Sequence, head.Hash);
+        }
+        catch (Exception e)
+        {
+            log.LogError(e, "The audit cannot be written; its last record is {Sequence} with the hash {Hash}", database.Head.Sequence, database.Head.Hash);
         }
     }
 }

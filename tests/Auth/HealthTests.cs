@@ -2,6 +2,8 @@ using System.Net;
 using McpFilesServer.Tests.Host;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Xunit;
 
 namespace McpFilesServer.Tests.Auth;
@@ -49,6 +51,27 @@ public sealed class HealthTests
         }
 
         Assert.Equal((HttpStatusCode.OK, "Healthy"), await UntilAsync(server, HttpStatusCode.OK));
+    }
+
+    [Fact]
+    [Trait("Attack", "H13")]
+    public async Task A_server_that_is_told_to_stop_lets_running_calls_finish_and_records_how_they_went()
+    {
+        var slow = new SlowProbe();
+        await using var server = await Server.StartAsync(services => services.AddSingleton(slow.Tool()));
+        var call = server.SendAsync(server.Tokens.Forge(), SlowProbe.Call());
+        await slow.Began;
+
+        var stopping = server.Services.GetRequiredService<IHost>().StopAsync(TestContext.Current.CancellationToken);
+        await Task.Delay(500, TestContext.Current.CancellationToken);
+        Assert.False(stopping.IsCompleted);
+        slow.Finish = true;
+
+        Assert.Equal("finished", (await call).Content);
+        await stopping;
+        Assert.Equal(
+            ["configuration started", "decision scopes_held", "outcome answered", "configuration stopped"],
+            server.AuditRecords().Select(row => $"{row.GetProperty("kind")} {row.GetProperty("reason")}"));
     }
 
     private static async Task<(HttpStatusCode Status, string Text)> UntilAsync(Server server, HttpStatusCode status)

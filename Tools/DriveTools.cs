@@ -17,7 +17,7 @@ internal sealed class DriveTools(Drive drive, DriveUploads uploads, Places place
     [Description("Lists files and folders in one folder of the user's own OneDrive. A next_cursor in the answer means that there is more. import_from_drive brings a file into a project.")]
     public async Task<DriveListing> ListDriveAsync(
         [Description("The folder's path in the user's OneDrive, such as Documents. Left out: the top."), StringLength(DrivePath.MaxLength)] string path = "",
-        [Description("How many entries to give at most."), Range(1, 200)] int limit = 100,
+        [Description("How many entries to give at most; with a cursor, as many as on the first page."), Range(1, 200)] int limit = 100,
         [Description(Cursors.Argument), StringLength(Cursors.MaxLength, MinimumLength = 1)] string? cursor = null,
         CancellationToken cancellationToken = default)
     {

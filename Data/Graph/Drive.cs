@@ -7,7 +7,9 @@ namespace McpFilesServer.Data;
 internal sealed record DrivePage(IReadOnlyList<DriveEntry> Entries, int Hidden, DriveMark? Next);
 
 /// <summary>Where a page begins, as Graph said it: below its root, and nowhere else.</summary>
-internal sealed record DriveMark(string Path);
+/// <param name="Path">The rest of its address.</param>
+/// <param name="Limit">How many entries it has at most: Graph has written the number of the first page into the address.</param>
+internal sealed record DriveMark(string Path, int Limit);
 
 /// <summary>The OneDrive of the caller, as Microsoft Graph v1.0 gives it to him and to nobody for him.</summary>
 internal sealed class Drive(Graph graph, Transfers transfers)
@@ -20,11 +22,11 @@ internal sealed class Drive(Graph graph, Transfers transfers)
     public async Task<DrivePage> ListAsync(DrivePath folder, DriveMark? from, int limit, CancellationToken cancellationToken)
     {
         var page = await graph.GetAsync<Page<DriveItem>>(from?.Path ?? $"{folder.Address("children")}?{DriveItem.Select}&$top={limit}", folder.What, cancellationToken);
-        var items = page.Items.ToList();
+        var (items, size) = (page.Items.ToList(), from?.Limit ?? limit);
         var entries = items.Select(item => item.Name is { } name && folder.Child(name) is { } path ? item.At(path) : null).OfType<DriveEntry>().ToList();
         var next = page.Next is null ? null : graph.Below(page.Next);
-        return items.Count > limit || next?.Length > MaxMark ? throw GraphFaults.Unusable()
-            : new DrivePage(entries, items.Count - entries.Count, next is null ? null : new DriveMark(next));
+        return items.Count > size || next?.Length > MaxMark ? throw GraphFaults.Unusable()
+            : new DrivePage(entries, items.Count - entries.Count, next is null ? null : new DriveMark(next, size));
     }
 
     /// <summary>A file, ready to be fetched.</summary>

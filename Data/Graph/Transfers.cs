@@ -48,6 +48,8 @@ internal sealed class Transfers(HttpClient http, TransferHosts hosts, GraphOptio
             {
                 HttpStatusCode.Accepted => (null, (await ReadAsync<UploadSession>(response, cancel)).Next),
                 HttpStatusCode.OK or HttpStatusCode.Created => (await ReadAsync<DriveItem>(response, cancel), null),
+                // The address is no longer good, or never was: nothing that the caller could look for.
+                HttpStatusCode.BadRequest or HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound => throw GraphFaults.Unusable(),
                 _ => throw GraphFaults.Of(response, what, time),
             },
             cancellationToken);
@@ -68,9 +70,11 @@ internal sealed class Transfers(HttpClient http, TransferHosts hosts, GraphOptio
         }
     }
 
-    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellationToken) where T : class
+    private async Task<T> ReadAsync<T>(HttpResponseMessage response, CancellationToken cancellationToken) where T : class
     {
-        await response.Content.LoadIntoBufferAsync(MaxAnswer, cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(options.Timeout);
+        await response.Content.LoadIntoBufferAsync(MaxAnswer, limit.Token);
         return await response.Content.ReadFromJsonAsync<T>(cancellationToken) ?? throw GraphFaults.Unusable();
     }
 

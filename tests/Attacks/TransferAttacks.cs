@@ -273,6 +273,7 @@ public sealed class TransferAttacks : IAsyncLifetime
     private static Dictionary<string, (string Sentence, int Puts, Func<HttpContext, Task> Answer)> Uploading { get; } = new()
     {
         ["fails"] = ("Microsoft Graph could not do this. Try again in a minute.", 1, Status(500)),
+        ["does not know the upload any more"] = (Unusable, 1, Status(404)),
         ["is busy"] = ("Microsoft Graph could not do this. Try again in a minute.", 1, Status(503)),
         ["redirects"] = ("Microsoft Graph could not do this. Try again in a minute.", 1, Redirect("http://localhost:1/elsewhere")),
         ["has the name by now"] = ("There is already a file or folder 'b.bin' in your OneDrive.", 1, Status(409)),
@@ -283,6 +284,13 @@ public sealed class TransferAttacks : IAsyncLifetime
         ["says nothing"] = (Unusable, 1, Status(202)),
         ["floods"] = (Unreachable, 1, Bytes(1024 * 1024, status: 202)),
         ["hangs"] = (Unreachable, 1, context => Task.Delay(Timeout.Infinite, context.RequestAborted)),
+        ["hangs in its answer"] = (Unreachable, 1, async context =>
+        {
+            context.Response.StatusCode = 202;
+            await context.Response.WriteAsync("{");
+            await context.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        }),
     };
 
     [Theory]
@@ -291,7 +299,7 @@ public sealed class TransferAttacks : IAsyncLifetime
     public async Task An_upload_that_goes_wrong_is_tried_once_and_taken_back(string kind)
     {
         var (sentence, puts, answer) = Uploading[kind];
-        await using var server = await Server.StartAsync(settings: _graph.Settings("localhost", kind == "hangs" ? "00:00:02" : "00:00:20"));
+        await using var server = await Server.StartAsync(settings: _graph.Settings("localhost", kind.StartsWith("hangs", StringComparison.Ordinal) ? "00:00:02" : "00:00:20"));
         _graph.Answer = Drive(10, uploadUrl: $"{Storage}up", storage: context => context.Request.Method == "DELETE" ? Status(204)(context) : answer(context));
 
         Assert.Equal(sentence, (await ExportAsync(server, await Mine.OfAsync(server))).Failure);

@@ -24,7 +24,7 @@ public sealed class DriveToolsTests(Server server)
         var (seen, cursor) = (new List<JsonElement>(), (string?)null);
         do
         {
-            var page = await server.CallAsync(token, "list_drive", cursor is null ? new { path = folder, limit = 2 } : new { path = folder, limit = 2, cursor });
+            var page = await server.CallAsync(token, "list_drive", cursor is null ? new { path = folder, limit = 2 } : new { path = folder, limit = 1, cursor });
             Assert.False(page.IsError, page.Text);
             Assert.InRange(page.Structured.GetProperty("entries").GetArrayLength(), 1, 2);
             seen.AddRange(page.Structured.GetProperty("entries").EnumerateArray());

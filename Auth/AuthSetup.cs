@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using Microsoft.Identity.Web;
+using Microsoft.Identity.Web.TokenCacheProviders;
 
 namespace McpFilesServer.Auth;
 
@@ -19,6 +20,7 @@ internal static class AuthSetup
         var auth = builder.AddSettings<AuthOptions>();
         var mcp = builder.AddSettings<McpOptions>();
         builder.AddSettings<LimitsOptions>();
+        var exchange = builder.AddSettings<ExchangeOptions>();
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.WebHost.ConfigureKestrel(kestrel => Door.Limits(kestrel, mcp));
         builder.Services.AddCors(options => Door.Cors(options, mcp));
@@ -28,7 +30,7 @@ internal static class AuthSetup
         var schemes = AddTokens(builder, auth, mcp);
         if (Exchange.IsConfiguredIn(builder.Configuration))
         {
-            AddExchange(schemes, builder.Configuration.GetSection(Exchange.Scheme));
+            AddExchange(schemes, exchange, builder.Configuration.GetSection(Exchange.Scheme));
         }
     }
 
@@ -36,7 +38,7 @@ internal static class AuthSetup
     {
         services.AddHttpContextAccessor();
         services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
+        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<ExchangePlaces>().AddSingleton<ExchangedTokenRules>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
         services.AddSingleton<IAuthorizationHandler, Gateway>().AddHostedService<StartRecord>();
         services.AddTransient<DownstreamAnswers>().ConfigureHttpClientDefaults(client => client.AddHttpMessageHandler<DownstreamAnswers>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
@@ -88,13 +90,19 @@ internal static class AuthSetup
         return schemes;
     }
 
-    /// <summary>Microsoft.Identity.Web, outbound only: its own validation of inbound tokens is never asked.</summary>
-    private static void AddExchange(AuthenticationBuilder schemes, IConfigurationSection settings)
+    /// <summary>One of two ways. Microsoft.Identity.Web is there outbound only: its own validation of inbound tokens is never asked.</summary>
+    private static void AddExchange(AuthenticationBuilder schemes, ExchangeOptions options, IConfigurationSection settings)
     {
-        schemes.AddMicrosoftIdentityWebApi(settings, jwtBearerScheme: Exchange.Scheme)
-            .EnableTokenAcquisitionToCallDownstreamApi()
-            .AddInMemoryTokenCaches();
-        schemes.Services.Configure<TokenAcquisitionExtensionOptions>(Exchange.AskForNothingElse);
+        IssuerClient.Configure(schemes.Services);
+        if (options.Grant == ExchangeGrant.TokenExchange)
+        {
+            schemes.Services.AddSingleton<ITokenExchange, TokenExchange>();
+            return;
+        }
+
+        schemes.AddMicrosoftIdentityWebApi(settings, jwtBearerScheme: Exchange.Scheme).EnableTokenAcquisitionToCallDownstreamApi();
+        schemes.Services.AddSingleton<IMsalTokenCacheProvider, NoTokenCache>().AddSingleton<ITokenExchange, OnBehalfOfExchange>();
+        schemes.Services.Configure<TokenAcquisitionExtensionOptions>(OnBehalfOfExchange.AskForNothingElse);
     }
 
     /// <summary>Before anything else: uniform errors, then the door.</summary>
@@ -126,7 +134,8 @@ internal static class AuthSetup
     {
         // Made now, both refuse what is not declared.
         _ = services.GetRequiredService<Surface>();
-        if (services.GetRequiredService<Exchange>().IsConfigured)
+        _ = services.GetRequiredService<Exchange>();
+        if (services.GetService<IMsalTokenCacheProvider>() is not null)
         {
             // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.
             _ = services.GetRequiredService<IOptionsMonitor<JwtBearerOptions>>().Get(Exchange.Scheme);

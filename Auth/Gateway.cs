@@ -85,7 +85,7 @@ internal sealed class Gateway(
         http.Features.GetRequiredFeature<OpenRequest>().Serve(operation!);
         // A call that will only be asked about needs no token yet.
         var asksFirst = operation!.Asks is not null && !decision.IsLegacy && !message!.IsSecondRound;
-        return operation.Downstream is null || asksFirst ? null : await ExchangeAsync(decision, http, deadline.Token);
+        return operation.Downstream is null || asksFirst ? null : await exchange.ForAsync(decision, http, deadline.Token);
     }
 
     /// <summary>Who calls, and with what message: a caller whose token counts, who has room for one more call, and whose message can be read.</summary>
@@ -161,24 +161,6 @@ internal sealed class Gateway(
     {
         limits.Metrics.Decided(refusal);
         GatewayTrace.Decided(http, operation, message, refusal);
-    }
-
-    private async Task<Refusal?> ExchangeAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
-    {
-        var began = time.GetTimestamp();
-        var needed = await exchange.ForAsync(decision, http, cancellationToken);
-        var fault = needed?.Reason ?? (decision.ExchangeFault is null ? null : "exchange_failed");
-        var took = time.GetElapsedTime(began);
-        limits.Metrics.Exchanged(took, fault);
-        decision.Outcome.ExchangedTokenId = decision.DownstreamTokenId;
-        var record = decision.Outcome.Following("exchange", fault is null ? "allow" : needed?.Decision ?? "error", fault ?? "exchanged") with
-        {
-            DurationMs = (long)took.TotalMilliseconds,
-            ExchangedTokenId = decision.Outcome.ExchangedTokenId,
-        };
-        // Not under the exchange's deadline, which may be what ended it.
-        await audit.RecordAsync(record, http.RequestAborted);
-        return needed is null ? null : needed with { Id = decision.Message.Id };
     }
 
     private Refusal WithoutCaller(HttpContext http) => http.Features.Get<TokenFault>() switch

@@ -44,8 +44,13 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
         new(401, 401, "The access token is not valid here, or not any more. Get a new one and try again.", reason)
         { Challenge = new Challenge("invalid_token", baseline) };
 
-    public static Refusal ClaimsNeeded(string baseline, string claims) =>
-        new(401, 401, "The issuer asks for more before it lets this go on. Sign in again with the claims of the challenge.", "claims_needed")
+    /// <param name="baseline">The baseline scopes.</param>
+    /// <param name="claims">What the client has to bring; null when a sign-in, or a consent in it, is all.</param>
+    /// <param name="reason">For the audit.</param>
+    public static Refusal ClaimsNeeded(string baseline, string? claims, string reason) =>
+        new(401, 401, claims is null
+            ? "The issuer wants to ask you before it lets this go on. Sign in again, and agree to what it asks; if it does not ask, an administrator has to agree."
+            : "The issuer asks for more before it lets this go on. Sign in again with the claims of the challenge.", reason)
         { Challenge = new Challenge("insufficient_claims", baseline, claims) };
 
     public static Refusal TooManyBadTokens(int retryAfter) =>

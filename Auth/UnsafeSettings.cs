@@ -5,9 +5,6 @@ namespace McpFilesServer.Auth;
 /// <summary>What is unsafe in Production among the settings that belong to no section of ours: those of ASP.NET Core and of Microsoft.Identity.Web.</summary>
 internal static class UnsafeSettings
 {
-    /// <summary>Keys of Microsoft.Identity.Web whose values are secrets themselves, and not the place of one.</summary>
-    private static readonly string[] Secrets = ["ClientSecret", "Password", "Base64EncodedValue"];
-
     private static readonly string[] Sections =
         ["Logging", "AllowedHosts", "Urls", "Kestrel", "HTTP_PORTS", "HTTPS_PORTS", Exchange.Scheme, "Dev", "DetailedErrors"];
 
@@ -28,10 +25,9 @@ internal static class UnsafeSettings
             yield return "ASPNETCORE_FORWARDEDHEADERS_ENABLED makes the server believe anybody's X-Forwarded headers. Remove it, and name the proxies in Mcp:KnownProxies.";
         }
 
-        var obo = configuration.GetSection(Exchange.Scheme);
-        if (!string.IsNullOrEmpty(obo["ClientId"]) && (!obo.GetSection("ClientCredentials:0").Exists() || (obo["Authority"] ?? obo["TenantId"]) is null))
+        foreach (var problem in OboSettings.Problems(configuration, files, environment))
         {
-            yield return "Obo:ClientId is set without Obo:ClientCredentials and Obo:Authority (or TenantId). Set all of them, or none: then tools that call downstream say so.";
+            yield return problem;
         }
 
         if (environment.IsDevelopment())
@@ -58,30 +54,6 @@ internal static class UnsafeSettings
             .Where(key => key.EndsWith($":{nameof(IntrospectionOptions.ClientSecret)}", StringComparison.OrdinalIgnoreCase) && files.Any(file => file.TryGet(key, out _))))
         {
             yield return $"{secret} is a secret in a settings file. Remove it, and set it in the environment or from a secret store.";
-        }
-
-        foreach (var problem in ExchangeProblems(obo, files))
-        {
-            yield return problem;
-        }
-    }
-
-    private static IEnumerable<string> ExchangeProblems(IConfigurationSection obo, List<JsonConfigurationProvider> files)
-    {
-        if (obo.AsEnumerable().FirstOrDefault(setting => setting.Value is { Length: > 0 }
-            && (Secrets.Any(name => setting.Key.EndsWith(name, StringComparison.OrdinalIgnoreCase)))) is { Key: { } secret })
-        {
-            yield return files.Any(file => file.TryGet(secret, out _))
-                ? $"{secret} is a secret in a settings file. Remove it, and use a certificate or a federated credential in Obo:ClientCredentials."
-                : $"{secret} is a plain secret. Use a certificate or a federated credential in Obo:ClientCredentials.";
-        }
-
-        foreach (var name in (string[])["Authority", "Instance"])
-        {
-            if (obo[name] is { } authority && (!Uri.TryCreate(authority, UriKind.Absolute, out var uri) || uri.Scheme != "https" || uri.IsLoopback))
-            {
-                yield return $"Obo:{name} '{authority}' must be the https URL of the issuer that exchanges tokens.";
-            }
         }
     }
 }

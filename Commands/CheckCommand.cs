@@ -14,11 +14,11 @@ internal static class CheckCommand
     /// <summary>All problems of all settings.</summary>
     public static IReadOnlyList<string> Problems(WebApplicationBuilder builder) =>
     [
-        .. SettingsSetup.Problems<McpOptions>(builder), .. SettingsSetup.Problems<AuthOptions>(builder), .. SettingsSetup.Problems<LimitsOptions>(builder),
-        .. SettingsSetup.Problems<StorageOptions>(builder), .. SettingsSetup.Problems<FilesOptions>(builder), .. SettingsSetup.Problems<WorkspaceOptions>(builder), .. SettingsSetup.Problems<AuditOptions>(builder), .. SettingsSetup.Problems<GraphOptions>(builder),
+        .. SettingsSetup.Problems<McpOptions>(builder), .. SettingsSetup.Problems<AuthOptions>(builder), .. SettingsSetup.Problems<LimitsOptions>(builder), .. SettingsSetup.Problems<ExchangeOptions>(builder),
+        .. SettingsSetup.Problems<StorageOptions>(builder), .. SettingsSetup.Problems<FilesOptions>(builder), .. SettingsSetup.Problems<WorkspaceOptions>(builder), .. SettingsSetup.Problems<AuditOptions>(builder), .. SettingsSetup.Problems<GraphOptions>(builder), .. SettingsSetup.Problems<DownstreamOptions>(builder),
         .. UnsafeSettings.Problems(
             builder.Configuration,
-            [McpOptions.Section, AuthOptions.Section, LimitsOptions.Section, StorageOptions.Section, FilesOptions.Section, WorkspaceOptions.Section, AuditOptions.Section, GraphOptions.Section],
+            [McpOptions.Section, AuthOptions.Section, LimitsOptions.Section, ExchangeOptions.Section, StorageOptions.Section, FilesOptions.Section, WorkspaceOptions.Section, AuditOptions.Section, GraphOptions.Section, DownstreamOptions.Section],
             builder.Environment),
     ];
 
@@ -55,6 +55,7 @@ internal static class CheckCommand
         }
 
         output.WriteLine($"Clients      {(auth.AllowedClients.Count == 0 ? "any that an issuer vouches for" : string.Join(", ", auth.AllowedClients))}");
+        output.WriteLine($"Exchange     {(Exchange.IsConfiguredIn(app.Configuration) ? ExchangeOf(app) : "none: tools that call downstream say so")}");
         output.WriteLine($"Logout       {(LogoutTokens.Audience(app.Configuration) is { } audience ? $"{BackchannelLogout.Path}, for {audience}" : "not served: Obo:ClientId is not set")}");
         output.WriteLine($"Hosts        {string.Join(", ", mcp.Hosts(app.Environment))}");
         output.WriteLine($"Origins      {(mcp.AllowedOrigins.Count == 0 ? "its own; CORS is off" : string.Join(", ", mcp.AllowedOrigins))}");
@@ -64,13 +65,33 @@ internal static class CheckCommand
         output.WriteLine($"Graph        {graph.BaseUrl}, contents of drives at {string.Join(", ", graph.TransferHosts)}");
         output.WriteLine($"Storage      {Path.GetFullPath(storage.Directory, app.Environment.ContentRootPath)}");
         output.WriteLine($"Telemetry    {(Telemetry.Endpoint(app.Configuration) is { } endpoint ? $"sent to {endpoint}" : "not sent: OTEL_EXPORTER_OTLP_ENDPOINT is not set")}");
-        foreach (var note in WorthKnowing(app.Environment, mcp, auth))
+        foreach (var note in WorthKnowing(app.Environment, mcp, auth).Concat(WorthKnowing(app.Services.GetRequiredService<ExchangeOptions>())))
         {
             output.WriteLine($"Worth knowing: {note}");
         }
 
         output.WriteLine("Nothing unsafe was found.");
         return 0;
+    }
+
+    private static string ExchangeOf(WebApplication app)
+    {
+        var (options, obo) = (app.Services.GetRequiredService<ExchangeOptions>(), app.Configuration.GetSection(Exchange.Scheme));
+        var at = options.TokenEndpoint ?? obo["Authority"] ?? $"{obo["Instance"]}{obo["TenantId"]}";
+        return $"{options.Grant} at {at} as {obo["ClientId"]}, tokens of at most {options.MaxTokenLifetime}, {options.AtOnce} at once";
+    }
+
+    internal static IEnumerable<string> WorthKnowing(ExchangeOptions exchange)
+    {
+        if (exchange.MaxTokenLifetime > TimeSpan.FromMinutes(5))
+        {
+            yield return $"tokens for downstream APIs may live {exchange.MaxTokenLifetime} (Exchange:MaxTokenLifetime); this server forgets each with its call.";
+        }
+
+        if (exchange.AcceptedScopes == AcceptedScopes.Listed)
+        {
+            yield return "a token for a downstream API may have all scopes that are listed for it, and not only those that the tool needs (Exchange:AcceptedScopes).";
+        }
     }
 
     /// <summary>What is allowed and has a consequence.</summary>

@@ -16,6 +16,7 @@ internal static class DataSetup
         var files = builder.AddSettings<FilesOptions>();
         var audit = builder.AddSettings<AuditOptions>();
         builder.AddSettings<WorkspaceOptions>();
+        builder.AddSettings<DownstreamOptions>();
         var directory = Path.GetFullPath(storage.Directory, builder.Environment.ContentRootPath);
         var root = files.Root is null ? Path.Combine(directory, "projects") : Path.GetFullPath(files.Root, builder.Environment.ContentRootPath);
 

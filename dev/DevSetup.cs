@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Options;
 
 namespace McpFilesServer.Dev;
 
@@ -34,8 +33,8 @@ public static class DevSetup
         builder.Services.AddSingleton(keys);
         builder.Services.AddHostedService<ProviderHost>();
 
-        // MSAL takes the unnamed client. Clients with a name never meet this handler.
-        builder.Services.AddHttpClient(Options.DefaultName).AddHttpMessageHandler(() => new MsalBridge(options.Issuer));
+        // The client that the server exchanges tokens with, by the name that it has there. No other client meets this handler.
+        builder.Services.AddHttpClient("TokenExchange").AddHttpMessageHandler(() => new MsalBridge(options.Issuer));
     }
 
     private static Dictionary<string, string?> Defaults(DevOptions options, Keys keys)
@@ -49,6 +48,7 @@ public static class DevSetup
             ["Obo:ClientCredentials:0:ClientSecret"] = keys.ServerSecret,
             ["Graph:BaseUrl"] = $"{options.Graph}/v1.0",
             ["Graph:TransferHosts:0"] = Transfers.Origin(options).Host,
+            ["Graph:Audience"] = options.Graph,
         };
 
         foreach (var (index, scope) in OnBehalfOf.GraphScopes.Index())

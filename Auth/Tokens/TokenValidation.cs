@@ -161,8 +161,8 @@ internal static class TokenValidation
             return;
         }
 
-        // For the On-Behalf-Of exchange, which finds the assertion here and nowhere else.
-        ((ClaimsIdentity)context.Principal!.Identity!).BootstrapContext = token;
+        // Libraries look at the claims of the user by themselves: one follows a `tid` to another tenant. They find who it is, and nothing else.
+        context.Principal = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", caller.Subject, ClaimValueTypes.String, caller.Issuer)], context.Scheme.Name));
         context.HttpContext.Features.Set(stands.Caller);
         open.Add(context.HttpContext, stands.Caller, token);
     }

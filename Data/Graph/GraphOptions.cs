@@ -13,6 +13,9 @@ internal sealed partial class GraphOptions : ISettings
     /// <summary>The full names of the scopes that this server may exchange a caller's token for.</summary>
     public IList<string> Scopes { get; set; } = [];
 
+    /// <summary>What the API is called at the issuer: a token that names another audience is not used. Null: that is for the API itself to see.</summary>
+    public string? Audience { get; set; }
+
     /// <summary>
     /// Where contents of files may be fetched from and sent to, without a token: Graph names an address of its storage for each. A host name, or <c>*.</c> before a
     /// domain for all that is below it.

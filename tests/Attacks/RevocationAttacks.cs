@@ -4,7 +4,6 @@ using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Options;
 using Xunit;
 
 namespace McpFilesServer.Tests.Attacks;
@@ -17,7 +16,7 @@ public sealed class RevocationAttacks : IAsyncLifetime
 
     public async ValueTask InitializeAsync() =>
         // One of its own: other tests go on needing alice.
-        _target = await Target.StartAsync(services => services.AddHttpClient(Options.DefaultName).AddHttpMessageHandler(() => new Counting(_outbound)));
+        _target = await Target.StartAsync(services => services.AddHttpClient(IssuerClient.Name).AddHttpMessageHandler(() => new Counting(_outbound)));
 
     public ValueTask DisposeAsync() => _target.DisposeAsync();
 
@@ -55,7 +54,7 @@ public sealed class RevocationAttacks : IAsyncLifetime
     [Trait("Attack", "own: LR-07, an exchange with a revoked token")]
     public async Task Nothing_is_exchanged_for_a_revoked_token()
     {
-        var token = Token(claims => claims["scope"] = "people:read");
+        var token = await _target.Tokens.OfAsync("alice", "people:read");
         Assert.True((await SendAsync(token, Message.Call("find_people", new { query = "al" }))).IsResult);
         var before = _outbound.Requests;
         Assert.True(before > 0);

@@ -83,11 +83,11 @@ public sealed class DownstreamTests : IAsyncLifetime
 
         var answer = await own.CallAsync(token, "find_people", new { query = "al" });
 
-        Assert.Equal("The downstream service could not be reached on your behalf. Try again in a minute.", answer.Failure);
+        Assert.Equal("This server is not set up to call the service that this tool needs. Tell its operator.", answer.Failure);
         Assert.DoesNotContain(outbound.Requests, request => request.Path.StartsWith("/graph", StringComparison.Ordinal));
         Assert.DoesNotContain(outbound.Requests, request => request.Text.Contains("client_credentials", StringComparison.Ordinal));
         Assert.Equal(
-            [("decision", "allow", "scopes_held"), ("exchange", "error", "exchange_failed")],
+            [("decision", "allow", "scopes_held"), ("exchange", "error", "obo_misconfigured")],
             own.AuditRows().Select(row => (row.GetProperty("kind").GetString()!, row.GetProperty("decision").GetString()!, row.GetProperty("reason").GetString()!)));
     }
 

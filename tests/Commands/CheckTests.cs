@@ -52,6 +52,18 @@ public sealed class CheckTests : IDisposable
     [InlineData("Graph__Scopes__0", "https://graph.microsoft.com/Other")]
     [InlineData("Obo__ClientCredentials__0__ClientSecret", "s3cret")]
     [InlineData("Obo__Authority", "http://idp.example.com/")]
+    [InlineData("Obo__ClientSecret", "s3cret")]
+    [InlineData("Obo__ClientCredentials__0__SourceType", "ClientSecret")]
+    [InlineData("Obo__ClientCredentials__0__SourceType", "Nonsense")]
+    [InlineData("Obo__ClientCredentials__0__SourceType", "Path")]
+    [InlineData("Obo__TenantId", "organizations")]
+    [InlineData("Obo__Authority", "https://login.microsoftonline.com/common/v2.0")]
+    [InlineData("Exchange__MaxTokenLifetime", "02:00:00")]
+    [InlineData("Exchange__AtOnce", "0")]
+    [InlineData("Exchange__Grant", "7")]
+    [InlineData("Exchange__KeyFile", "key.pem")]
+    [InlineData("Exchange__Scope", "all")]
+    [InlineData("Downstream__Apis__Calendar__BaseUrl", "http://calendar.example.com")]
     [InlineData("Files__Root", "no/such/folder")]
     [InlineData("Files__Welcome__0__Subject", "alice")]
     [InlineData("Limits__CallsPerMinute", "0")]
@@ -116,6 +128,30 @@ public sealed class CheckTests : IDisposable
         Assert.Contains("Limits       for each person 600 calls and 134217728 bytes a minute, 64 calls at once, 00:01:00 a call; 512 calls at once for all", output, StringComparison.Ordinal);
         Assert.Contains("Worth knowing: clients of the initialize-based protocol versions are served", output, StringComparison.Ordinal);
         Assert.Contains("Nothing unsafe was found.", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("KeyFile", true, null)]
+    [InlineData("ClientSecret", true, "Exchange:ClientSecret is a plain secret, which is for Development. Remove it, and set Exchange:KeyFile to a private key.")]
+    [InlineData("ClientSecret", false, "Exchange:ClientSecret is a plain secret, which is for Development. Remove it, and set Exchange:KeyFile to a private key.")]
+    [InlineData("KeyFile", false, "Exchange:KeyFile 'no-such.pem' cannot be used: it cannot be read. Name a PEM file with an RSA key of 2048 bits or more, or an EC key (P-256).")]
+    public async Task With_RFC_8693_production_proves_itself_with_a_key_and_never_with_a_secret(string proof, bool withKey, string? refusal)
+    {
+        Directory.CreateDirectory(_storage);
+        var file = Path.Combine(_storage, "key.pem");
+        using var key = System.Security.Cryptography.ECDsa.Create(System.Security.Cryptography.ECCurve.NamedCurves.nistP256);
+        await File.WriteAllTextAsync(file, key.ExportPkcs8PrivateKeyPem());
+        (string, string)[] settings =
+        [
+            .. Good, ("Storage__Directory", _storage), ("Exchange__Grant", "TokenExchange"), ("Exchange__TokenEndpoint", "https://idp.example.com/token"), ("Exchange__Issuer", "https://idp.example.com/"),
+            .. withKey ? [("Exchange__KeyFile", file)] : Array.Empty<(string, string)>(), .. proof == "ClientSecret" ? [("Exchange__ClientSecret", "s3cret")] : withKey ? Array.Empty<(string, string)>() : [("Exchange__KeyFile", "no-such.pem")],
+        ];
+
+        var (exitCode, output, _) = await ServerProcess.RunAsync(["check"], settings);
+
+        Assert.Equal(refusal is null ? 0 : 1, exitCode);
+        Assert.Contains(refusal ?? "Exchange     TokenExchange at https://idp.example.com/token as files, tokens of at most 00:05:00, 32 at once", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("s3cret", output, StringComparison.Ordinal);
     }
 
     [Fact]

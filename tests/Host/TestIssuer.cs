@@ -46,6 +46,9 @@ internal sealed class TestIssuer : IAsyncDisposable
     /// <summary>Its introspection endpoint; null when it has none.</summary>
     public Func<HttpContext, Task>? Introspect { get; set; }
 
+    /// <summary>Its token endpoint; null when it has none.</summary>
+    public Func<HttpContext, Task>? Exchange { get; set; }
+
     public int Fetches => _fetches;
 
     public static async Task<TestIssuer> StartAsync(string path = "")
@@ -119,6 +122,10 @@ internal sealed class TestIssuer : IAsyncDisposable
         else if (context.Request.Path == "/introspect" && Introspect is { } introspect)
         {
             await introspect(context);
+        }
+        else if (context.Request.Path == "/token" && Exchange is { } exchange)
+        {
+            await exchange(context);
         }
         else if (context.Request.Path == "/keys")
         {

@@ -24,6 +24,13 @@ public sealed partial class BannedCodeTests
         Assert.All(Sources().Where(file => Path.GetFileName(file) != "TransferDial.cs"), file => Assert.DoesNotMatch(@"new (HttpClient|SocketsHttpHandler|HttpClientHandler|WebClient|TcpClient|UdpClient|Socket|ClientWebSocket)\(", Outbound().Replace(Code(file), "")));
 
     [Fact]
+    public void Nothing_can_get_a_token_for_the_server_itself() =>
+        // What a confused deputy would fall back to. Comments and the words for people are not code.
+        Assert.All(Sources(), file => Assert.DoesNotMatch(
+            @"(?i)ForClient|ForApp\b|ForAppAsync|client_credentials|RequestAppToken|AppToken\b|AcquireTokenByUsernamePassword|AcquireTokenSilent|DefaultAzureCredential|ManagedIdentityCredential|ManagedIdentityApplication|ClientSecretCredential|ClientCertificateCredential|AddMicrosoftIdentityMessageHandler|LongRunning",
+            Code(file)));
+
+    [Fact]
     public void SQL_is_fixed_text() =>
         // No parameter can stand for a name; those that are put together here are constants of the code.
         Assert.All(Sources().Where(file => Path.GetFileName(file) is not ("Database.cs" or "AuditDatabase.cs" or "AuditVerification.cs")), file =>

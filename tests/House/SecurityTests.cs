@@ -21,6 +21,7 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
             .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
             "IV-12",
+            .. ((int[])[1, 2, 3, 4, 7, 8, 9, 10, 11, 12]).Select(number => $"OB-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12, 13]).Select(number => $"DH-{number:00}"),
             .. Enumerable.Range(1, 7).Select(number => $"LR-{number:00}"), "SE-07",
             .. Enumerable.Range(1, 11).Concat([13, 15, 16, 18, 19]).Select(number => $"AS-{number:00}"),
@@ -44,6 +45,7 @@ public sealed partial class SecurityTests
         [
             "A03", "A06", "A07", "A10", "A11", "A13", "A14", "A16", "A17", "A20", "A21", "A22", "A23", "A32",
             "B01", "B04", "B09", "B11", "B14", "B16", "B17", "B18", "B19",
+            "C02", "C03", "C04", "C06", "C11", "C12", "C13",
             "D01", "D02", "D06", "D11",
             "F06", "F07", "F08", "F12", "F14", "F19", "F20", "H13",
             "E02", "E04", "E05", "E06", "E07", "E08", "E09", "E10", "E12", "E14", "E18", "E19",

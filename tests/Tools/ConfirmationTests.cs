@@ -113,7 +113,7 @@ public sealed class ConfirmationTests(Shredding shredding) : IClassFixture<Shred
         var state = await own.AskAsync(token, tool: "shred_abroad");
 
         Assert.DoesNotContain(own.AuditRows(), row => row.GetProperty("kind").GetString() == "exchange");
-        Assert.Equal("The downstream service could not be reached on your behalf. Try again in a minute.", (await own.SendAsync(token, Rounds.Second(state, tool: "shred_abroad"))).Failure);
+        Assert.Equal("This server is not set up to call the service that this tool needs. Tell its operator.", (await own.SendAsync(token, Rounds.Second(state, tool: "shred_abroad"))).Failure);
         Assert.Equal(0, shreds.Runs);
     }
 

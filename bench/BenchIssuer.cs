@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -14,6 +17,8 @@ internal sealed class BenchIssuer : IAsyncDisposable
     private readonly RSA _rsa = RSA.Create(2048);
     private readonly SigningCredentials _credentials;
     private readonly JsonWebTokenHandler _handler = new();
+    private readonly ConcurrentQueue<double> _exchanges = new();
+    private readonly ConcurrentQueue<double> _answers = new();
 
     private BenchIssuer()
     {
@@ -27,9 +32,23 @@ internal sealed class BenchIssuer : IAsyncDisposable
         var keys = new { keys = (object[])[new { kty = "RSA", use = "sig", kid = "bench", n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) }] };
         _app.MapGet("/.well-known/openid-configuration", () => new { issuer = Authority, jwks_uri = $"{Authority}/keys" });
         _app.MapGet("/keys", () => keys);
+        _app.MapPost("/token", http => TimedAsync(_exchanges, http, new { access_token = "exchanged", issued_token_type = "urn:ietf:params:oauth:token-type:access_token", token_type = "Bearer", expires_in = 300 }));
+        _app.MapGet("/v1.0/users", http => TimedAsync(_answers, http, new { value = (object[])[new { id = "1", displayName = "Alice" }] }));
     }
 
     public string Authority { get; }
+
+    /// <summary>How long each exchange took here, in milliseconds: from when its form had come until its answer had gone.</summary>
+    public IReadOnlyCollection<double> Exchanges => _exchanges;
+
+    /// <summary>The same of the answers of the API that the tokens are for.</summary>
+    public IReadOnlyCollection<double> Answers => _answers;
+
+    public void Forget()
+    {
+        _exchanges.Clear();
+        _answers.Clear();
+    }
 
     public static async Task<BenchIssuer> StartAsync()
     {
@@ -59,6 +78,19 @@ internal sealed class BenchIssuer : IAsyncDisposable
                 ["scope"] = scopes,
             },
         });
+    }
+
+    private static async Task TimedAsync(ConcurrentQueue<double> times, HttpContext http, object answer)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        if (http.Request.HasFormContentType)
+        {
+            _ = await http.Request.ReadFormAsync();
+        }
+
+        await http.Response.WriteAsJsonAsync(answer);
+        await http.Response.CompleteAsync();
+        times.Enqueue(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,12 +1,12 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 
 namespace McpFilesServer.Bench;
 
 /// <summary>
 /// What an exchange costs beside the issuer's own time: a tool that calls downstream against one that does not, with an issuer and an API on loopback that
-/// say how long each of their answers took. What is left is ours: the request, the proof, the checks, the record, and loopback itself.
+/// say how long each of their answers took. What is left is ours: the request, the proof (a signature), the checks, the record, and loopback itself; with On-Behalf-Of, MSAL and TLS too.
 /// </summary>
 internal static class ExchangeScenario
 {
@@ -16,18 +16,21 @@ internal static class ExchangeScenario
     {
         var turns = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 15;
         await using var issuer = await BenchIssuer.StartAsync();
-        using var key = RSA.Create(2048);
-        var file = Path.Combine(Path.GetTempPath(), $"mcp-files-bench-{Guid.NewGuid():n}.pem");
-        await File.WriteAllTextAsync(file, key.ExportPkcs8PrivateKeyPem());
+        var folder = Directory.CreateTempSubdirectory("mcp-files-bench-keys-").FullName;
+        var (trusted, mine, pem) = (Path.Combine(folder, "trusted.pem"), Path.Combine(folder, "mine.pfx"), Path.Combine(folder, "mine.pem"));
+        await File.WriteAllTextAsync(trusted, issuer.Certificate.ExportCertificatePem());
+        await File.WriteAllBytesAsync(mine, issuer.Certificate.Export(X509ContentType.Pfx));
+        await File.WriteAllTextAsync(pem, issuer.Certificate.GetRSAPrivateKey()!.ExportPkcs8PrivateKeyPem());
         Console.WriteLine($"find_people, one at a time, {turns} turns of {CallsInATurn} calls each, medians in milliseconds");
         Console.WriteLine("| grant | call | issuer | API | the rest | a call that goes nowhere | overhead of the exchange |");
         Console.WriteLine("|---|---|---|---|---|---|---|");
-        await MeasureAsync(issuer, turns, "RFC 8693", [("Exchange__Grant", "TokenExchange"), ("Exchange__TokenEndpoint", $"{issuer.Authority}/token"), ("Exchange__Issuer", issuer.Authority), ("Exchange__KeyFile", file)]);
-        File.Delete(file);
+        await MeasureAsync(issuer, turns, "On-Behalf-Of", ("Obo__Authority", issuer.Secure), ("Obo__ClientCredentials__0__SourceType", "Path"), ("Obo__ClientCredentials__0__CertificateDiskPath", mine), ("SSL_CERT_FILE", trusted));
+        await MeasureAsync(issuer, turns, "RFC 8693", ("Exchange__Grant", "TokenExchange"), ("Exchange__TokenEndpoint", $"{issuer.Authority}/token"), ("Exchange__Issuer", issuer.Authority), ("Exchange__KeyFile", pem));
+        Directory.Delete(folder, recursive: true);
         return 0;
     }
 
-    private static async Task MeasureAsync(BenchIssuer issuer, int turns, string name, (string Key, string Value)[] settings)
+    private static async Task MeasureAsync(BenchIssuer issuer, int turns, string name, params (string Key, string Value)[] settings)
     {
         await using var server = await BenchServer.StartAsync(issuer,
         [

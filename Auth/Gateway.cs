@@ -14,7 +14,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// </summary>
 internal sealed class Gateway(
     Surface surface, AuthOptions auth, McpOptions mcp, LimitsOptions options, CallLimits limits, OpenStreams streams, IQuestions questions, Sessions sessions,
-    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, TimeProvider time, ILogger<Gateway> log)
+    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>

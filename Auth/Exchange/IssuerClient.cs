@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Identity.Client;
@@ -30,7 +31,15 @@ internal sealed class IssuerClient(IHttpClientFactory clients) : IMsalHttpClient
                 client.MaxResponseContentBufferSize = MaxAnswer;
             })
             // A redirect would carry the assertion to wherever the answer says.
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                ConnectTimeout = TimeSpan.FromSeconds(2),
+                PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+                // It would send on the baggage that a client chose; the trace is written below.
+                ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+            })
             .AddHttpMessageHandler<ServerErrors>()
             .AddResilienceHandler(Name, Resist);
     }
@@ -62,11 +71,16 @@ internal sealed class IssuerClient(IHttpClientFactory clients) : IMsalHttpClient
         })
         .AddTimeout(TimeSpan.FromSeconds(5));
 
-    /// <summary>MSAL asks again by itself after a 5xx; after an exception it does not.</summary>
+    /// <summary>Writes this server's own trace. And MSAL asks again by itself after a 5xx; after an exception it does not.</summary>
     private sealed class ServerErrors : DelegatingHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            if (Activity.Current is { IdFormat: ActivityIdFormat.W3C, Id: { } trace })
+            {
+                request.Headers.TryAddWithoutValidation("traceparent", trace);
+            }
+
             var response = await base.SendAsync(request, cancellationToken);
             if (response.StatusCode < HttpStatusCode.InternalServerError)
             {

@@ -172,17 +172,6 @@ public sealed class Server : IAsyncLifetime
         return rows;
     }
 
-    /// <summary>The same, when there are so many: how something went is recorded, and nobody waits for it.</summary>
-    internal async Task<IReadOnlyList<JsonElement>> AuditRowsAsync(int count)
-    {
-        for (var i = 0; AuditRows().Count < count && i < 500; i++)
-        {
-            await Task.Delay(20);
-        }
-
-        return AuditRows();
-    }
-
     public async ValueTask DisposeAsync()
     {
         if (!_restarted)

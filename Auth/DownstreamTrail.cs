@@ -27,13 +27,13 @@ internal sealed class DownstreamTrail(IHttpContextAccessor http) : DelegatingHan
     /// </summary>
     public static void Mark(HttpRequestMessage request, Decision decision)
     {
-        if (Activity.Current is not { IdFormat: ActivityIdFormat.W3C } activity)
+        var own = Activity.Current;
+        if ((decision.Outcome.ClientTraceId ?? own?.TraceId.ToHexString()) is not { } trace)
         {
             return;
         }
 
-        var trace = decision.Outcome.ClientTraceId ?? activity.TraceId.ToHexString();
-        Set(request, "traceparent", $"00-{trace}-{activity.SpanId.ToHexString()}-{(activity.Recorded ? "01" : "00")}");
+        Set(request, "traceparent", $"00-{trace}-{own?.SpanId ?? ActivitySpanId.CreateRandom()}-{(own?.Recorded == true ? "01" : "00")}");
         Set(request, "client-request-id", Guid.ParseExact(trace, "N").ToString("D"));
     }
 

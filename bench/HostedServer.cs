@@ -48,7 +48,13 @@ internal static class HostedServer
                 var name = $"extra_{i}";
                 services.AddSingleton(_ => McpServerTool.Create(Extra, new()
                 {
-                    Name = name, Title = name, Description = "One of many tools.", ReadOnly = true, Destructive = false, Idempotent = true, OpenWorld = false,
+                    Name = name,
+                    Title = name,
+                    Description = "One of many tools.",
+                    ReadOnly = true,
+                    Destructive = false,
+                    Idempotent = true,
+                    OpenWorld = false,
                 }));
             }
 

@@ -11,6 +11,7 @@ return args switch
     ["growth", ..] => await GrowthScenario.RunAsync(args),
     ["start", ..] => await StartScenario.RunAsync(args),
     ["hosted", _, _] => await HostedServer.RunAsync(args),
+    ["exchange", ..] => await ExchangeScenario.RunAsync(args),
     ["plain", _, _, ..] => await PlainServer.RunAsync(args),
     _ => Usage(),
 };
@@ -24,5 +25,6 @@ static int Usage()
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- calls [TURNS]           tools/list and refusals beside the TypeScript SDK, reads with and without an audit");
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- growth [TURNS]          reads with many records, projects and tools beside few");
     Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- start FOLDER [TURNS]    start to first good call of the server published to FOLDER, beside the TypeScript SDK");
+    Console.Error.WriteLine("usage: dotnet run -c Release --project bench -- exchange [TURNS]        a call that goes downstream, beside the times that the issuer and the API take themselves");
     return 1;
 }

@@ -25,19 +25,19 @@ internal sealed class Exchange
     private readonly McpOptions _mcp;
     private readonly ExchangePlaces _places;
     private readonly ExchangedTokenRules _rules;
+    private readonly IAudit _audit;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _time;
-    private readonly IAudit _audit;
     private readonly ILogger<Exchange> _log;
     private readonly ITokenExchange? _way;
     private readonly FrozenDictionary<Operation, DownstreamTarget> _targets;
 
     /// <exception cref="SettingsException">An operation declares a downstream scope that the settings do not list.</exception>
     public Exchange(
-        Surface surface, IConfiguration configuration, AuthOptions auth, McpOptions mcp, ExchangePlaces places, ExchangedTokenRules rules, GatewayMetrics metrics,
-        TimeProvider time, IAudit audit, IEnumerable<ITokenExchange> ways, ILogger<Exchange> log)
+        Surface surface, IConfiguration configuration, AuthOptions auth, McpOptions mcp, ExchangePlaces places, ExchangedTokenRules rules, IAudit audit,
+        GatewayMetrics metrics, TimeProvider time, IEnumerable<ITokenExchange> ways, ILogger<Exchange> log)
     {
-        (_auth, _mcp, _places, _rules, _metrics, _time, _audit, _log, _way) = (auth, mcp, places, rules, metrics, time, audit, log, ways.SingleOrDefault());
+        (_auth, _mcp, _places, _rules, _audit, _metrics, _time, _log, _way) = (auth, mcp, places, rules, audit, metrics, time, log, ways.SingleOrDefault());
         _targets = surface.Operations.Where(operation => operation.Downstream is not null)
             .ToFrozenDictionary(operation => operation, operation => Target(configuration, operation.Downstream!));
     }
@@ -49,27 +49,32 @@ internal sealed class Exchange
     /// <returns>A refusal when the client can do something about it: bring claims, or a new token.</returns>
     public async Task<Refusal?> ForAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
     {
-        var (began, record) = (_time.GetTimestamp(), decision.Outcome.Following("exchange", "allow", "exchanged") with { Detail = decision.Operation.Downstream!.Resource });
-        Refusal? refusal = null;
+        var (began, failure) = (_time.GetTimestamp(), (ExchangeException?)null);
         try
         {
-            decision.DownstreamToken = (await TokenAsync(decision, http, cancellationToken)).Value;
-            record = record with { ExchangedTokenId = decision.Outcome.ExchangedTokenId = decision.DownstreamTokenId };
+            decision.DownstreamToken = await TokenAsync(decision, http, cancellationToken);
         }
         catch (ExchangeException e) when (!http.RequestAborted.IsCancellationRequested)
         {
-            refusal = Fail(decision, e);
-            record = record with { Decision = refusal?.Decision ?? "error", Reason = e.Reason, Detail = e.Detail };
+            failure = e;
         }
 
+        var refusal = failure is null ? null : Explain(decision, failure);
         var took = _time.GetElapsedTime(began);
-        _metrics.Exchanged(took, record.Decision == "allow" ? null : record.Reason);
+        _metrics.Exchanged(took, failure?.Reason);
+        decision.Outcome.ExchangedTokenId = decision.DownstreamTokenId;
+        var record = decision.Outcome.Following("exchange", failure is null ? "allow" : refusal?.Decision ?? "error", failure?.Reason ?? "exchanged") with
+        {
+            DurationMs = (long)took.TotalMilliseconds,
+            ExchangedTokenId = decision.Outcome.ExchangedTokenId,
+            Detail = failure?.Detail,
+        };
         // Not under the exchange's deadline, which may be what ended it.
-        await _audit.RecordAsync(record with { DurationMs = (long)took.TotalMilliseconds }, http.RequestAborted);
+        await _audit.RecordAsync(record, http.RequestAborted);
         return refusal is null ? null : refusal with { Id = decision.Message.Id };
     }
 
-    private async Task<ExchangedToken> TokenAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
+    private async Task<string> TokenAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
     {
         var (way, target) = (_way ?? throw new ExchangeException(ExchangeFailure.Misconfigured, "obo_not_configured"), _targets[decision.Operation]);
         using var place = await _places.EnterAsync(decision.Caller, cancellationToken);
@@ -86,10 +91,11 @@ internal sealed class Exchange
                 : new ExchangeException(ExchangeFailure.Misconfigured, "obo_misconfigured", e.GetType().Name);
         }
 
-        return _rules.Fault(token, target) is { } fault ? throw new ExchangeException(ExchangeFailure.NotAccepted, fault) : token;
+        return _rules.Fault(token, target) is { } fault ? throw new ExchangeException(ExchangeFailure.NotAccepted, fault) : token.Value;
     }
 
-    private Refusal? Fail(Decision decision, ExchangeException e)
+    /// <summary>The refusal when it is the client's turn; else the sentence that the tool's answer will be, and a word to the operator.</summary>
+    private Refusal? Explain(Decision decision, ExchangeException e)
     {
         var baseline = _auth.Prefixed(_mcp.BaselineScopes, decision.Caller.Issuer);
         var refusal = e.Failure switch

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Http.Resilience;
 using Microsoft.Identity.Client;
@@ -30,7 +31,15 @@ internal sealed class IssuerClient(IHttpClientFactory clients) : IMsalHttpClient
                 client.MaxResponseContentBufferSize = MaxAnswer;
             })
             // A redirect would carry the assertion to wherever the answer says.
-            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(2) })
+            .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+                ConnectTimeout = TimeSpan.FromSeconds(2),
+                PooledConnectionLifetime = TimeSpan.FromMinutes(10),
+                // It would send on the baggage that a client chose; the trace is written by hand.
+                ActivityHeadersPropagator = DistributedContextPropagator.CreateNoOutputPropagator(),
+            })
             .AddHttpMessageHandler<ServerErrors>()
             .AddHttpMessageHandler<Traced>()
             .AddResilienceHandler(Name, Resist);

@@ -290,7 +290,8 @@ public sealed class TransferAttacks : IAsyncLifetime
             await context.Response.WriteAsync("{");
             await context.Response.Body.FlushAsync();
             await Task.Delay(Timeout.Infinite, context.RequestAborted);
-        }),
+        }
+        ),
     };
 
     [Theory]

@@ -20,6 +20,22 @@ internal static class NodeClients
     /// <summary>A program of our own around the official TypeScript clients, both generations.</summary>
     public const string Asking = "../ask.mjs";
 
+    /// <summary>A third-party OpenID provider.</summary>
+    private const string Provider = "oidc-provider/lib/index.js";
+
+    /// <summary>Starts the program of our own around that provider, and returns when it listens.</summary>
+    public static async Task<NodeProcess> StartProviderAsync(CancellationToken cancellationToken, params IEnumerable<string> arguments)
+    {
+        _ = Installed(Provider);
+        var provider = Start("../provider.mjs", arguments);
+        while (await provider.Output.ReadAsync(cancellationToken) != "ready")
+        {
+            // What it has to say about being a development setup.
+        }
+
+        return provider;
+    }
+
     /// <summary>Starts a client, or skips the test and says what is not installed.</summary>
     public static NodeProcess Start(string script, params IEnumerable<string> arguments)
     {

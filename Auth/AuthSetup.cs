@@ -38,7 +38,7 @@ internal static class AuthSetup
     {
         services.AddHttpContextAccessor();
         services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
-        services.AddSingleton<Surface>().AddSingleton<Exchange>().AddSingleton<ExchangePlaces>().AddSingleton<ExchangedTokenRules>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
+        services.AddSingleton<Surface>().AddSingleton<DownstreamTargets>().AddSingleton<Exchange>().AddSingleton<ExchangePlaces>().AddSingleton<ExchangedTokenRules>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
         services.AddSingleton<IAuthorizationHandler, Gateway>().AddHostedService<StartRecord>();
         services.AddTransient<DownstreamTrail>().ConfigureHttpClientDefaults(client => client.AddHttpMessageHandler<DownstreamTrail>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
@@ -134,7 +134,7 @@ internal static class AuthSetup
     {
         // Made now, both refuse what is not declared.
         _ = services.GetRequiredService<Surface>();
-        _ = services.GetRequiredService<Exchange>();
+        _ = services.GetRequiredService<DownstreamTargets>();
         if (services.GetService<IMsalTokenCacheProvider>() is not null)
         {
             // Microsoft.Identity.Web copies what it needs from these options when they are made, and finds nothing before.

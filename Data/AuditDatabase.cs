@@ -17,7 +17,7 @@ internal sealed class AuditDatabase : IDisposable
 
     private readonly Database _database;
     private readonly AuditAnchor _anchor;
-    private SqliteConnection? _connection;
+    private Writer? _writer;
 
     /// <param name="database">The database file.</param>
     /// <param name="anchor">The anchor; it is disposed with this.</param>
@@ -39,16 +39,16 @@ internal sealed class AuditDatabase : IDisposable
     {
         try
         {
-            _connection ??= Open();
-            using var transaction = _connection.BeginTransaction();
-            var head = after ?? ReadHead(_connection, transaction);
-            Insert(_connection, transaction, head, records);
+            _writer ??= new Writer(_database);
+            using var transaction = _writer.Connection.BeginTransaction();
+            var head = after ?? _writer.ReadHead(transaction);
+            Insert(_writer, transaction, head, records);
             return head.Sequence + 1;
         }
         catch
         {
-            _connection?.Dispose();
-            _connection = null;
+            _writer?.Dispose();
+            _writer = null;
             throw;
         }
     }
@@ -59,7 +59,8 @@ internal sealed class AuditDatabase : IDisposable
     /// <returns>How many were taken away.</returns>
     public int Prune(string before, int max, string now)
     {
-        using var connection = Open();
+        using var writer = new Writer(_database);
+        var connection = writer.Connection;
         using var transaction = connection.BeginTransaction();
         // By the number of the first that stays: a clock that was set back must not take away what came after.
         var last = connection.QuerySingleOrDefault<(long Sequence, string Hash)?>(
@@ -78,7 +79,7 @@ internal sealed class AuditDatabase : IDisposable
         var removed = connection.Execute("delete from audit where sequence <= @sequence", new { sequence }, transaction);
         connection.Execute("update audit_start set sequence = @sequence, hash = @hash", new { sequence, hash }, transaction);
         var record = new AuditRecord { Kind = "configuration", Decision = "allow", Reason = "audit_pruned", PolicyVersion = "", Repeated = removed, About = sequence };
-        Insert(connection, transaction, ReadHead(connection, transaction), [AuditChain.Values(record, now)]);
+        Insert(writer, transaction, writer.ReadHead(transaction), [AuditChain.Values(record, now)]);
         return removed;
     }
 
@@ -87,18 +88,16 @@ internal sealed class AuditDatabase : IDisposable
 
     public void Dispose()
     {
-        _connection?.Dispose();
+        _writer?.Dispose();
         _anchor.Dispose();
     }
 
-    private void Insert(SqliteConnection connection, SqliteTransaction transaction, Link head, IEnumerable<object?[]> records)
+    private void Insert(Writer writer, SqliteTransaction transaction, Link head, IEnumerable<object?[]> records)
     {
-        using var command = Prepare(connection, transaction);
         foreach (var values in records)
         {
             head = new Link(head.Sequence + 1, AuditChain.Hash(head.Hash, head.Sequence + 1, values));
-            Fill(command, head, values);
-            command.ExecuteNonQuery();
+            writer.Insert(transaction, head, values);
         }
 
         transaction.Commit();
@@ -110,8 +109,11 @@ internal sealed class AuditDatabase : IDisposable
     private void ContinueFromAnchor(TimeProvider time)
     {
         var anchored = _anchor.Read();
-        using var connection = Open();
-        Head = ReadHead(connection, null);
+        using (var writer = new Writer(_database))
+        {
+            Head = writer.ReadHead(null);
+        }
+
         if (anchored is { } link && link.Sequence > Head.Sequence)
         {
             var record = new AuditRecord { Kind = "configuration", Decision = "error", Reason = TailMissing, PolicyVersion = "", Detail = $"records {Head.Sequence + 1} to {link.Sequence}" };
@@ -119,35 +121,62 @@ internal sealed class AuditDatabase : IDisposable
         }
     }
 
-    private SqliteConnection Open() => _database.Open("pragma synchronous = full");
-
-    private static Link ReadHead(SqliteConnection connection, SqliteTransaction? transaction)
+    /// <summary>A connection with the two commands of every commit, planned once: to plan them takes SQLite longer than to carry them out.</summary>
+    private sealed class Writer : IDisposable
     {
-        var (sequence, hash) = connection.QuerySingleOrDefault<(long, string)?>("select sequence, hash from audit where hash is not null order by sequence desc limit 1", transaction: transaction)
-            ?? connection.QuerySingle<(long, string)>("select sequence, hash from audit_start", transaction: transaction);
-        return new Link(sequence, hash);
-    }
+        // The last record, or the place where the chain begins.
+        private const string HeadText =
+            """
+            select sequence, hash from (
+              select 1 as rank, sequence, hash from (select sequence, hash from audit where hash is not null order by sequence desc limit 1)
+              union all select 2, sequence, hash from audit_start)
+            order by rank limit 1
+            """;
 
-    private static SqliteCommand Prepare(SqliteConnection connection, SqliteTransaction transaction)
-    {
-        var command = connection.CreateCommand();
-        (command.CommandText, command.Transaction) = (InsertText, transaction);
-        foreach (var column in (IEnumerable<string>)["sequence", .. AuditChain.Columns, "hash"])
+        private readonly SqliteCommand _head;
+        private readonly SqliteCommand _insert;
+
+        public Writer(Database database)
         {
-            command.Parameters.Add(new SqliteParameter("$" + column, DBNull.Value));
+            Connection = database.Open("pragma synchronous = full");
+            (_head, _insert) = (Connection.CreateCommand(), Connection.CreateCommand());
+            (_head.CommandText, _insert.CommandText) = (HeadText, InsertText);
+            foreach (var column in (IEnumerable<string>)["sequence", .. AuditChain.Columns, "hash"])
+            {
+                _insert.Parameters.Add(new SqliteParameter("$" + column, DBNull.Value));
+            }
+
+            _head.Prepare();
+            _insert.Prepare();
         }
 
-        return command;
-    }
+        public SqliteConnection Connection { get; }
 
-    private static void Fill(SqliteCommand command, Link link, object?[] values)
-    {
-        command.Parameters[0].Value = link.Sequence;
-        for (var i = 0; i < values.Length; i++)
+        public Link ReadHead(SqliteTransaction? transaction)
         {
-            command.Parameters[i + 1].Value = values[i] ?? DBNull.Value;
+            _head.Transaction = transaction;
+            using var row = _head.ExecuteReader();
+            return row.Read() ? new Link(row.GetInt64(0), row.GetString(1)) : throw new InvalidOperationException("The audit does not say where it begins.");
         }
 
-        command.Parameters[^1].Value = link.Hash;
+        public void Insert(SqliteTransaction transaction, Link link, object?[] values)
+        {
+            _insert.Transaction = transaction;
+            _insert.Parameters[0].Value = link.Sequence;
+            for (var i = 0; i < values.Length; i++)
+            {
+                _insert.Parameters[i + 1].Value = values[i] ?? DBNull.Value;
+            }
+
+            _insert.Parameters[^1].Value = link.Hash;
+            _insert.ExecuteNonQuery();
+        }
+
+        public void Dispose()
+        {
+            _head.Dispose();
+            _insert.Dispose();
+            Connection.Dispose();
+        }
     }
 }

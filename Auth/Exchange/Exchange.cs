@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace McpFilesServer.Auth;
@@ -30,16 +29,13 @@ internal sealed class Exchange
     private readonly TimeProvider _time;
     private readonly ILogger<Exchange> _log;
     private readonly ITokenExchange? _way;
-    private readonly FrozenDictionary<Operation, DownstreamTarget> _targets;
+    private readonly DownstreamTargets _targets;
 
-    /// <exception cref="SettingsException">An operation declares a downstream scope that the settings do not list.</exception>
     public Exchange(
-        Surface surface, IConfiguration configuration, AuthOptions auth, McpOptions mcp, ExchangePlaces places, ExchangedTokenRules rules, IAudit audit,
+        DownstreamTargets targets, AuthOptions auth, McpOptions mcp, ExchangePlaces places, ExchangedTokenRules rules, IAudit audit,
         GatewayMetrics metrics, TimeProvider time, IEnumerable<ITokenExchange> ways, ILogger<Exchange> log)
     {
-        (_auth, _mcp, _places, _rules, _audit, _metrics, _time, _log, _way) = (auth, mcp, places, rules, audit, metrics, time, log, ways.SingleOrDefault());
-        _targets = surface.Operations.Where(operation => operation.Downstream is not null)
-            .ToFrozenDictionary(operation => operation, operation => Target(configuration, operation.Downstream!));
+        (_targets, _auth, _mcp, _places, _rules, _audit, _metrics, _time, _log, _way) = (targets, auth, mcp, places, rules, audit, metrics, time, log, ways.SingleOrDefault());
     }
 
     /// <summary>Whether there is an issuer to exchange at. Without one, tools that declare a downstream API say so; nothing else happens in their place.</summary>
@@ -76,7 +72,7 @@ internal sealed class Exchange
 
     private async Task<string> TokenAsync(Decision decision, HttpContext http, CancellationToken cancellationToken)
     {
-        var (way, target) = (_way ?? throw new ExchangeException(ExchangeFailure.Misconfigured, "obo_not_configured"), _targets[decision.Operation]);
+        var (way, target) = (_way ?? throw new ExchangeException(ExchangeFailure.Misconfigured, "obo_not_configured"), _targets.Of(decision.Operation));
         using var place = await _places.EnterAsync(decision.Caller, cancellationToken);
         ExchangedToken token;
         try
@@ -122,21 +118,4 @@ internal sealed class Exchange
 
         return refusal;
     }
-
-    private static DownstreamTarget Target(IConfiguration configuration, DownstreamAttribute declared)
-    {
-        var section = SectionOf(configuration, declared.Resource);
-        var listed = section.GetSection("Scopes").Get<string[]>() ?? [];
-        return new DownstreamTarget(declared.Resource, [.. declared.Scopes.Select(scope => FullName(section, listed, scope))], section["Audience"], listed);
-    }
-
-    /// <summary>A section of its own, as Graph has one; or its place among those that a fork adds.</summary>
-    private static IConfigurationSection SectionOf(IConfiguration configuration, string resource) =>
-        configuration.GetSection($"Downstream:Apis:{resource}") is { } added && added.Exists() ? added : configuration.GetSection(resource);
-
-    /// <summary>A declared scope as the issuer knows it: the one entry of the downstream API's <c>Scopes</c> setting that ends with it.</summary>
-    /// <exception cref="SettingsException">The setting does not list it.</exception>
-    private static string FullName(IConfigurationSection section, string[] listed, string scope) =>
-        listed.FirstOrDefault(name => name == scope || name.EndsWith($"/{scope}", StringComparison.Ordinal))
-        ?? throw new SettingsException($"{section.Path}:Scopes does not list '{scope}', which a tool declares. Add its full name, such as https://graph.microsoft.com/{scope}.");
 }

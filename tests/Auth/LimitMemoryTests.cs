@@ -97,11 +97,11 @@ public sealed class LimitMemoryTests
 
         await server.SendAsync("bad", Message.List());
         meter.Record();
-        Assert.Equal(3, meter["mcp_files_server.decisions decision=allow reason=scopes_held"]);
-        Assert.Equal(2, meter["mcp_files_server.decisions decision=deny reason=quota_calls"]);
+        Assert.Equal(3, meter["mcp_files_server.decisions decision=allow reason=scopes_held status=200"]);
+        Assert.Equal(2, meter["mcp_files_server.decisions decision=deny reason=quota_calls status=429"]);
         Assert.True(meter["mcp_files_server.bytes direction=in"] > 0);
         Assert.True(meter["mcp_files_server.bytes direction=out"] > 0);
-        Assert.All(meter.Names, name => Assert.Matches("^[a-z_. =]+$", name));
+        Assert.All(meter.Names, name => Assert.Matches("^[a-z0-9_. =]+$", name));
     }
 
     [Fact]

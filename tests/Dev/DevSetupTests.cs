@@ -111,7 +111,7 @@ public sealed class DevSetupTests
     public async Task The_bridge_carries_one_authority_and_no_other()
     {
         await using var server = await DevServer.StartAsync();
-        using var msal = server.Services.GetRequiredService<IHttpClientFactory>().CreateClient();
+        using var msal = server.Services.GetRequiredService<IHttpClientFactory>().CreateClient("TokenExchange");
 
         var discovery = await msal.GetFromJsonAsync<JsonElement>("https://127.0.0.1/dev/.well-known/openid-configuration", TestContext.Current.CancellationToken);
         Assert.Equal("https://127.0.0.1/dev", discovery.GetProperty("issuer").GetString());

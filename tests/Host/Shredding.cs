@@ -34,9 +34,9 @@ public class Shredding : IAsyncLifetime
         claims["client_id"] = client ?? "c1";
     });
 
-    /// <summary>Of the audit, what became of questions since then: what and why.</summary>
-    internal IReadOnlyList<string> Recorded(long after) =>
-        [.. from row in _server.AuditRows(after) where row.GetProperty("kind").GetString() == "confirmation" select $"{row.GetProperty("decision").GetString()} {row.GetProperty("reason").GetString()}"];
+    /// <summary>Of the audit, what became of questions since then, of all clients or of one: what and why.</summary>
+    internal IReadOnlyList<string> Recorded(long after, string? client = null) =>
+        [.. from row in _server.AuditRows(after) where row.GetProperty("kind").GetString() == "confirmation" && (client is null || row.GetProperty("client").GetString() == client) select $"{row.GetProperty("decision").GetString()} {row.GetProperty("reason").GetString()}"];
 
     internal long LastRecord => _server.AuditRows() is [.., var last] ? last.GetProperty("sequence").GetInt64() : 0;
 

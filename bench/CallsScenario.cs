@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Text.Json;
 
 namespace McpFilesServer.Bench;
 
@@ -17,8 +18,7 @@ internal static class CallsScenario
         await using var issuer = await BenchIssuer.StartAsync();
         await using var ours = await BenchServer.StartAsync(issuer);
         await using var unaudited = await BenchServer.StartHostedAsync(issuer, "unaudited");
-        await using var bare = await BenchServer.StartPlainAsync(ours.Storage, null);
-        await using var typescript = await BenchServer.StartTypeScriptAsync(ours.Storage, issuer);
+        await using var typescript = await BenchServer.StartTypeScriptAsync(ours.Storage, issuer, await ToolsAsync(issuer, ours));
         var (file, arguments) = await ReadingScenario.FillAsync(issuer, ours, unaudited);
 
         Console.WriteLine($"{Environment.ProcessorCount} processors, {turns} interleaved turns of {Calls} calls, medians");
@@ -28,7 +28,7 @@ internal static class CallsScenario
         {
             if (typescript is not null)
             {
-                await CompareAsync($"tools/list, {atOnce} at once", turns, atOnce, ("TypeScript SDK", server => List(typescript)), ("this server", _ => List(ours)), ("SDK, bare", _ => List(bare)));
+                await CompareAsync($"tools/list, {atOnce} at once", turns, atOnce, ("TypeScript SDK", server => List(typescript)), ("this server", _ => List(ours)));
                 await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("TypeScript SDK", _ => Refused(typescript)), ("this server", _ => Refused(ours)));
             }
 
@@ -50,6 +50,16 @@ internal static class CallsScenario
             var token = issuer.Token(server.Resource, "files:read");
             return () => server.ReadAsync(token, arguments[index], file);
         }
+    }
+
+    /// <summary>The tools of this server in a file, so that both list the same.</summary>
+    private static async Task<string> ToolsAsync(BenchIssuer issuer, BenchServer server)
+    {
+        var answer = await server.PostAsync(issuer.Token(server.Resource, "files:read"), List, HttpStatusCode.OK);
+        using var json = JsonDocument.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..]);
+        var file = Path.Combine(server.Storage, "tools.json");
+        await File.WriteAllTextAsync(file, json.RootElement.GetProperty("result").GetProperty("tools").GetRawText());
+        return file;
     }
 
     /// <summary>Measures in turns, and says how the others do beside the first.</summary>

@@ -14,6 +14,9 @@ internal sealed class CallOutcome(AuditRecord allowed, long number)
 {
     private volatile Ending? _answered;
 
+    /// <summary>Whether the answer has been given to the SDK to write. Nothing else comes after it.</summary>
+    public bool IsAnswered => _answered is not null;
+
     /// <summary>The trace that the client says the call is part of.</summary>
     public string? ClientTraceId => allowed.ClientTraceId;
 

@@ -1,7 +1,7 @@
 namespace McpFilesServer.Auth;
 
 /// <summary>A body of a request or an answer, whose bytes are counted as they pass.</summary>
-internal sealed class CountedStream(Stream inner, Action<int> read, Action<int> wrote) : Stream
+internal class CountedStream(Stream inner, Action<int> read, Action<int> wrote) : Stream
 {
     public override bool CanRead => inner.CanRead;
 
@@ -54,6 +54,8 @@ internal sealed class CountedStream(Stream inner, Action<int> read, Action<int> 
     public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    protected void Wrote(int bytes) => wrote(bytes);
 
     public override void SetLength(long value) => throw new NotSupportedException();
 }

@@ -13,6 +13,9 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
     /// <summary>So many bytes are collected before the budget is asked, so that a long answer is counted while it runs and a short one only once.</summary>
     private const int Portion = 64 * 1024;
 
+    /// <summary>How long a client may have to wait for the head of an answer. Those that wait no longer than that for one are common.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     private int _uncharged;
     private int _ended;
     private long _written;
@@ -25,7 +28,7 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
     {
         using var call = http.Features.GetRequiredFeature<RunningCall>();
         var body = http.Response.Body;
-        http.Response.Body = call.Counted(body);
+        http.Response.Body = call.Answer(http);
         try
         {
             await next(http);
@@ -67,7 +70,14 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
         }
     }
 
-    private CountedStream Counted(Stream body) => new CountedStream(body, read => Count(read, "in"), Wrote);
+    private AnswerBody Answer(HttpContext http)
+    {
+        var outcome = http.Features.Get<CallOutcome>();
+        var ends = http.Features.Get<Decision>()?.Operation.Method != RequestMethods.SubscriptionsListen;
+        return new AnswerBody(http.Response, Wrote, ends && timeout <= Patience, () => outcome?.IsAnswered == true);
+    }
+
+    private CountedStream Counted(Stream body) => new(body, read => Count(read, "in"), Wrote);
 
     private void Wrote(int bytes)
     {

@@ -47,6 +47,9 @@ internal static class RequestBody
         return (message, refusal);
     }
 
+    /// <summary>What clients send nearly always, as the specification has it; anything else is taken apart.</summary>
+    private static readonly string[] UsualAccepts = ["application/json, text/event-stream", "text/event-stream, application/json"];
+
     /// <summary>Media type, charset and Accept, which the SDK would look at too, but after the decision has been recorded as "allow".</summary>
     private static Refusal? Unservable(HttpRequest request)
     {
@@ -55,6 +58,11 @@ internal static class RequestBody
             || request.Headers.ContentEncoding.Count > 0)
         {
             return Refusal.WrongMediaType;
+        }
+
+        if (request.Headers.Accept is [{ } usual] && UsualAccepts.Contains(usual))
+        {
+            return null;
         }
 
         var accept = request.GetTypedHeaders().Accept;

@@ -41,7 +41,7 @@ internal sealed class AuditDatabase : IDisposable
         {
             _writer ??= new Writer(_database);
             using var transaction = _writer.Connection.BeginTransaction();
-            var head = after ?? _writer.ReadHead(transaction);
+            var head = after ?? _writer.ReadHead();
             Insert(_writer, transaction, head, records);
             return head.Sequence + 1;
         }
@@ -79,7 +79,7 @@ internal sealed class AuditDatabase : IDisposable
         var removed = connection.Execute("delete from audit where sequence <= @sequence", new { sequence }, transaction);
         connection.Execute("update audit_start set sequence = @sequence, hash = @hash", new { sequence, hash }, transaction);
         var record = new AuditRecord { Kind = "configuration", Decision = "allow", Reason = "audit_pruned", PolicyVersion = "", Repeated = removed, About = sequence };
-        Insert(writer, transaction, writer.ReadHead(transaction), [AuditChain.Values(record, now)]);
+        Insert(writer, transaction, writer.ReadHead(), [AuditChain.Values(record, now)]);
         return removed;
     }
 
@@ -97,7 +97,7 @@ internal sealed class AuditDatabase : IDisposable
         foreach (var values in records)
         {
             head = new Link(head.Sequence + 1, AuditChain.Hash(head.Hash, head.Sequence + 1, values));
-            writer.Insert(transaction, head, values);
+            writer.Insert(head, values);
         }
 
         transaction.Commit();
@@ -111,7 +111,7 @@ internal sealed class AuditDatabase : IDisposable
         var anchored = _anchor.Read();
         using (var writer = new Writer(_database))
         {
-            Head = writer.ReadHead(null);
+            Head = writer.ReadHead();
         }
 
         if (anchored is { } link && link.Sequence > Head.Sequence)
@@ -133,43 +133,36 @@ internal sealed class AuditDatabase : IDisposable
             order by rank limit 1
             """;
 
-        private readonly SqliteCommand _head;
-        private readonly SqliteCommand _insert;
+        private readonly Statement _head;
+        private readonly Statement _insert;
 
         public Writer(Database database)
         {
-            Connection = database.Open("pragma synchronous = full");
-            (_head, _insert) = (Connection.CreateCommand(), Connection.CreateCommand());
-            (_head.CommandText, _insert.CommandText) = (HeadText, InsertText);
-            foreach (var column in (IEnumerable<string>)["sequence", .. AuditChain.Columns, "hash"])
-            {
-                _insert.Parameters.Add(new SqliteParameter("$" + column, DBNull.Value));
-            }
-
-            _head.Prepare();
-            _insert.Prepare();
+            Connection = database.OpenAlone("pragma synchronous = full; pragma busy_timeout = 5000");
+            _head = new Statement(Connection, HeadText);
+            _insert = new Statement(Connection, InsertText, ["$sequence", .. AuditChain.Columns.Select(column => "$" + column), "$hash"]);
         }
 
         public SqliteConnection Connection { get; }
 
-        public Link ReadHead(SqliteTransaction? transaction)
+        public Link ReadHead()
         {
-            _head.Transaction = transaction;
-            using var row = _head.ExecuteReader();
-            return row.Read() ? new Link(row.GetInt64(0), row.GetString(1)) : throw new InvalidOperationException("The audit does not say where it begins.");
+            var head = _head.Step() ? new Link(_head.Number(0), _head.Text(1)) : throw new InvalidOperationException("The audit does not say where it begins.");
+            _head.Reset();
+            return head;
         }
 
-        public void Insert(SqliteTransaction transaction, Link link, object?[] values)
+        public void Insert(Link link, object?[] values)
         {
-            _insert.Transaction = transaction;
-            _insert.Parameters[0].Value = link.Sequence;
+            _insert.Bind(0, link.Sequence);
             for (var i = 0; i < values.Length; i++)
             {
-                _insert.Parameters[i + 1].Value = values[i] ?? DBNull.Value;
+                _insert.Bind(i + 1, values[i]);
             }
 
-            _insert.Parameters[^1].Value = link.Hash;
-            _insert.ExecuteNonQuery();
+            _insert.Bind(values.Length + 1, link.Hash);
+            _insert.Step();
+            _insert.Reset();
         }
 
         public void Dispose()

@@ -67,15 +67,10 @@ internal sealed class Database : IDisposable
         return options;
     }
 
-    /// <summary>Opens a pooled connection at once, for what has a thread of its own. The caller disposes it.</summary>
-    public SqliteConnection Open(string pragma) => Open(_connectionString, pragma);
-
     /// <summary>Opens a connection that nobody else gets afterwards, for what keeps it. The caller disposes it.</summary>
-    public SqliteConnection OpenAlone(string pragma) => Open(_aloneConnectionString, pragma);
-
-    private static SqliteConnection Open(string connectionString, string pragma)
+    public SqliteConnection OpenAlone(string pragma)
     {
-        var connection = new SqliteConnection(connectionString);
+        var connection = new SqliteConnection(_aloneConnectionString);
         try
         {
             connection.Open();

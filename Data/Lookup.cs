@@ -20,10 +20,10 @@ internal sealed class Lookup : IDisposable
     /// <summary>How many connections wait. More work at once only for moments, because an answer holds its thread for microseconds.</summary>
     private static readonly int MaxIdle = Environment.ProcessorCount * 2;
 
-    private readonly ConcurrentQueue<SqliteCommand> _idle = [];
+    private readonly ConcurrentQueue<Statement> _idle = [];
     private readonly Database _database;
     private readonly string _text;
-    private readonly int _patience;
+    private readonly string _pragmas;
     private readonly string[] _parameters;
     private bool _disposed;
 
@@ -32,32 +32,29 @@ internal sealed class Lookup : IDisposable
     /// <param name="patience">Seconds that a locked file is waited for.</param>
     /// <param name="parameters">The names of the parameters, in the order in which values will come.</param>
     public Lookup(Database database, string text, int patience, params string[] parameters) =>
-        (_database, _text, _patience, _parameters) = (database, text, patience, parameters);
+        (_database, _text, _pragmas, _parameters) = (database, text, $"{OnlyLooking}; pragma busy_timeout = {patience}000", parameters);
 
     /// <summary>The first row, read; or <paramref name="none"/> when there is no row.</summary>
     /// <exception cref="SqliteException">The database cannot answer.</exception>
-    public T First<T>(Func<SqliteDataReader, T> read, T none, params ReadOnlySpan<string> values)
+    public T First<T>(Func<Statement, T> read, T none, params ReadOnlySpan<string?> values)
     {
-        var command = _idle.TryDequeue(out var idle) ? idle : Open();
+        var statement = _idle.TryDequeue(out var idle) ? idle : Open();
         try
         {
             for (var i = 0; i < values.Length; i++)
             {
-                command.Parameters[i].Value = values[i];
+                statement.Bind(i, values[i]);
             }
 
-            using (var rows = command.ExecuteReader())
-            {
-                none = rows.Read() ? read(rows) : none;
-            }
-
-            Return(command);
+            none = statement.Step() ? read(statement) : none;
+            statement.Reset();
+            Return(statement);
             return none;
         }
         catch
         {
             // Nobody knows in what state it is.
-            Close(command);
+            Close(statement);
             throw;
         }
     }
@@ -65,41 +62,41 @@ internal sealed class Lookup : IDisposable
     public void Dispose()
     {
         _disposed = true;
-        while (_idle.TryDequeue(out var command))
+        while (_idle.TryDequeue(out var statement))
         {
-            Close(command);
+            Close(statement);
         }
     }
 
-    private SqliteCommand Open()
+    private Statement Open()
     {
-        var command = _database.OpenAlone(OnlyLooking).CreateCommand();
-        (command.CommandText, command.CommandTimeout) = (_text, _patience);
-        foreach (var name in _parameters)
+        var connection = _database.OpenAlone(_pragmas);
+        try
         {
-            command.Parameters.Add(name, SqliteType.Text);
+            return new Statement(connection, _text, _parameters);
         }
-
-        command.Prepare();
-        return command;
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
     }
 
-    private void Return(SqliteCommand command)
+    private void Return(Statement statement)
     {
         if (_disposed || _idle.Count >= MaxIdle)
         {
-            Close(command);
+            Close(statement);
         }
         else
         {
-            _idle.Enqueue(command);
+            _idle.Enqueue(statement);
         }
     }
 
-    private static void Close(SqliteCommand command)
+    private static void Close(Statement statement)
     {
-        var connection = command.Connection;
-        command.Dispose();
-        connection?.Dispose();
+        statement.Dispose();
+        statement.Connection.Dispose();
     }
 }

@@ -24,15 +24,15 @@ internal sealed record Project
     public required long Members { get; init; }
 
     /// <summary>The row of a look-up, whose columns are in this order.</summary>
-    public static Project Read(SqliteDataReader row) => new()
+    public static Project Read(Statement row) => new()
     {
-        Id = row.GetString(0),
-        Slug = row.GetString(1),
-        Title = row.GetString(2),
-        Role = row.GetString(3),
-        CreatedAt = row.GetString(4),
-        ArchivedAt = row.IsDBNull(5) ? null : row.GetString(5),
-        Members = row.GetInt64(6),
+        Id = row.Text(0),
+        Slug = row.Text(1),
+        Title = row.Text(2),
+        Role = row.Text(3),
+        CreatedAt = row.Text(4),
+        ArchivedAt = row.TextOrNull(5),
+        Members = row.Number(6),
     };
 }
 

@@ -84,7 +84,10 @@ internal sealed class GatewayAnswers(McpOptions mcp, IAudit audit, TimeProvider 
         object error = refusal.Data is null
             ? new { refusal.Code, refusal.Message }
             : new { refusal.Code, refusal.Message, refusal.Data };
-        return response.WriteAsJsonAsync(new { jsonrpc = "2.0", id, error }, Json, context.RequestAborted);
+        // With its length, so that it is one packet.
+        var body = JsonSerializer.SerializeToUtf8Bytes(new { jsonrpc = "2.0", id, error }, Json);
+        (response.ContentType, response.ContentLength) = ("application/json; charset=utf-8", body.Length);
+        return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using McpFilesServer;
 using McpFilesServer.Auth;
 using McpFilesServer.Commands;
 using McpFilesServer.Data;
+using McpFilesServer.Front;
 using McpFilesServer.Tools;
 #if DEBUG
 using McpFilesServer.Dev;
@@ -38,6 +39,7 @@ try
     builder.RequireSafeSettings();
     builder.ListenOnLoopback();
     builder.AddTelemetry();
+    builder.AddHealth();
     builder.AddAuth();
     builder.AddData();
     builder.AddTools()

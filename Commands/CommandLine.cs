@@ -16,6 +16,7 @@ internal static class CommandLine
         [TokenCommand.Name, ..] => await TokenCommand.RunAsync(args, builder.Configuration, builder.Environment),
 #endif
         [AuditCommand.Name, ..] => AuditCommand.Run(args, builder, Console.Out, Console.Error),
+        [BackupCommand.Name, ..] => BackupCommand.Run(args, builder, Console.Out, Console.Error),
         _ => await Task.FromResult<int?>(null),
     };
 

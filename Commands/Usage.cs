@@ -12,12 +12,13 @@ internal static class Usage
                dotnet run -- approve                 writes tools.approved.json, for you to review (Debug builds)
                dotnet run -- audit verify            says whether the audit is what was written
                dotnet run -- audit export            writes it as JSON Lines
+               dotnet run -- backup FOLDER           copies the databases of the running server into a new folder
                settings can follow, such as --Storage:Directory=/srv/files
         """;
 
     private static readonly string[] Commands =
     [
-        CheckCommand.Name, RevokeCommand.Name, AuditCommand.Name,
+        CheckCommand.Name, RevokeCommand.Name, AuditCommand.Name, BackupCommand.Name,
 #if DEBUG
         TokenCommand.Name, ApproveCommand.Name,
 #endif

@@ -23,6 +23,17 @@ internal sealed class AuditAnchor(string file) : IDisposable
             && long.TryParse(sequence, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? new Link(number, hash) : null;
     }
 
+    /// <summary>Copies an anchor, if it is one.</summary>
+    public static void Copy(string file, string copy)
+    {
+        using var source = new AuditAnchor(file);
+        using var target = new AuditAnchor(copy);
+        if (source.Read() is { } head)
+        {
+            target.Write(head);
+        }
+    }
+
     /// <summary>Writes the head.</summary>
     public void Write(Link head) =>
         RandomAccess.Write(_stream.SafeFileHandle, Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{head.Sequence:D19} {head.Hash}\n")), 0);

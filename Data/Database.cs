@@ -67,6 +67,19 @@ internal sealed class Database : IDisposable
         return options;
     }
 
+    /// <summary>Copies a database as it is at one moment, while others read and write it. Only its owner may read the copy, too.</summary>
+    /// <exception cref="IOException">The copy is there already.</exception>
+    /// <exception cref="SqliteException">The database is not there, or cannot be read.</exception>
+    public static void Copy(string file, string copy)
+    {
+        new FileStream(copy, OwnerOnly(FileMode.CreateNew)).Dispose();
+        using var source = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        using var target = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = copy, Pooling = false }.ToString());
+        source.Open();
+        target.Open();
+        source.BackupDatabase(target);
+    }
+
     /// <summary>Opens a connection that nobody else gets afterwards, for what keeps it. The caller disposes it.</summary>
     public SqliteConnection OpenAlone(string pragma)
     {

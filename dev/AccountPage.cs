@@ -1,4 +1,5 @@
 using System.Globalization;
+using McpFilesServer.Front;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Http;
 

@@ -19,7 +19,8 @@ internal sealed record ConsentRequest(
     Uri RedirectUri,
     IReadOnlyList<AskedScope> Scopes,
     IReadOnlyList<KeyValuePair<string, string?>> Parameters,
-    string ReturnTo)
+    string ReturnTo,
+    bool IsConfigured)
 {
     public bool IsLoopback => RedirectUris.IsLoopback(RedirectUri);
 
@@ -37,8 +38,8 @@ internal sealed record ConsentRequest(
     /// <summary>The host that vouches for a client with a document of its own.</summary>
     public string? DocumentHost => ClientDocument.HostOf(ClientId);
 
-    /// <summary>Whether the answer leaves this computer.</summary>
-    public bool IsElsewhere => !IsLoopback;
+    /// <summary>Whether somebody stands for the name: the settings, or a host that can be seen.</summary>
+    public bool IsVouchedFor => IsConfigured || DocumentHost is not null;
 
     /// <summary>Whether the client is known already and asks for more.</summary>
     public bool IsStepUp => Scopes.Any(scope => scope.IsNew);
@@ -97,7 +98,8 @@ internal static class Consent
                 new Uri(await RedirectUriAsync(request, client, clients, context.RequestAborted)),
                 [.. Allowed(request, options).Select(scope => new AskedScope(scope, options.InWords(scope), known.Count > 0 && !known.Contains(scope)))],
                 [.. context.Request.Query.Where(parameter => parameter.Key is not Decision && parameter.Key != tokens.FormFieldName).SelectMany(parameter => parameter.Value.Select(value => KeyValuePair.Create(parameter.Key, value)))],
-                returnTo),
+                returnTo,
+                options.Clients.Any(client => client.Id == request.ClientId)),
             tokens);
     }
 

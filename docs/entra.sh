@@ -9,7 +9,7 @@ GRAPH=00000003-0000-0000-c000-000000000000
 TENANT=$(az account show --query tenantId --output tsv)
 
 # The server: tokens of version 2.0, one tenant, and the URL of the endpoint as its name.
-SERVER=$(az ad app create --display-name "MCP files server" --sign-in-audience AzureADMyOrg --query appId --output tsv)
+SERVER=$(az ad app create --display-name "McpFilesServer" --sign-in-audience AzureADMyOrg --query appId --output tsv)
 az ad app update --id "$SERVER" --identifier-uris "$RESOURCE"
 
 # Its scopes. A person may consent to those that read; the others are for an administrator.

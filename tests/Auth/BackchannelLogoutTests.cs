@@ -43,7 +43,7 @@ public sealed class BackchannelLogoutTests : IAsyncLifetime
         ["no issuer"] = tokens => tokens.ForgeLogout(claims => claims.Remove("iss")),
         ["the resource as audience"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = "http://localhost:5080/mcp"),
         ["another client as audience"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = "mcp-files-server2"),
-        ["the audience in other case"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = "MCP-files-server"),
+        ["the audience in other case"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = "mcp-files-server".ToUpperInvariant()),
         ["no audience"] = tokens => tokens.ForgeLogout(claims => claims.Remove("aud")),
         ["an audience among others"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = new JsonArray("mcp-files-server", "another")),
         ["an audience twice"] = tokens => tokens.ForgeLogout(claims => claims["aud"] = new JsonArray("mcp-files-server", "mcp-files-server")),

@@ -110,7 +110,7 @@ public sealed class AccountTests(SharedDevServer shared) : IClassFixture<SharedD
         using var answer = await _browser.Http.GetAsync("/authorize/account", TestContext.Current.CancellationToken);
 
         Assert.Equal(
-            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             Assert.Single(answer.Headers.GetValues("Content-Security-Policy")));
         Assert.True(answer.Headers.CacheControl!.NoStore);
         Assert.DoesNotContain("<script", await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken), StringComparison.OrdinalIgnoreCase);

@@ -95,6 +95,9 @@ internal static class NodeClients
         return new InvalidOperationException(reason);
     }
 
+    /// <summary>The script that looks for barriers in a page.</summary>
+    public static string Axe() => File.ReadAllText(Installed("axe-core/axe.min.js"));
+
     private static string? Node() => OnPath(OperatingSystem.IsWindows() ? "node.exe" : "node");
 
     private static string Installed(string script)

@@ -98,7 +98,7 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
         Text(SignedIn().Match(html).Groups[1].Value),
         Scope().Matches(html).ToDictionary(match => Text(match.Groups[2].Value), match => Text(match.Groups[1].Value)),
         Text(Host().Match(html).Groups[1].Value),
-        html.Contains("""<p class="warning" role="note">""", StringComparison.Ordinal));
+        html.Contains("This program runs on this computer.", StringComparison.Ordinal));
 
     private static IEnumerable<(string Action, IEnumerable<KeyValuePair<string, string>> Hidden)> Forms(string html) =>
         Form().Matches(html).Select(form => (

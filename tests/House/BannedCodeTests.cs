@@ -7,7 +7,7 @@ namespace McpFilesServer.Tests.House;
 /// <summary>What the product never does, read from its source: start a process, make code, or call somewhere past the factory of clients.</summary>
 public sealed partial class BannedCodeTests
 {
-    private static readonly string[] Rooms = ["Auth", "Tools", "Data", "Commands"];
+    private static readonly string[] Rooms = ["Auth", "Tools", "Data", "Commands", "Front"];
 
     [Fact]
     public void Nothing_starts_a_process_or_makes_code()

@@ -21,7 +21,7 @@ public sealed partial class SecurityTests
             .. Enumerable.Range(1, 13).Concat(Enumerable.Range(16, 8)).Select(number => $"ID-{number:00}"),
             .. Enumerable.Range(1, 11).Concat([13, 14, 15]).Select(number => $"GW-{number:00}"),
             "IV-12",
-            .. ((int[])[1, 2, 3, 4, 5, 10, 11, 12, 13]).Select(number => $"DH-{number:00}"),
+            .. ((int[])[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]).Select(number => $"DH-{number:00}"),
             .. ((int[])[1, 2, 3, 4, 7, 8, 9, 10, 11, 12]).Select(number => $"OB-{number:00}"),
             .. Enumerable.Range(1, 7).Select(number => $"LR-{number:00}"), "SE-07",
             .. Enumerable.Range(1, 11).Concat([13, 15, 16, 18, 19]).Select(number => $"AS-{number:00}"),
@@ -91,6 +91,18 @@ public sealed partial class SecurityTests
             DiagramFile().Matches(Page[Page.IndexOf("```mermaid", StringComparison.Ordinal)..Page.IndexOf("## What it defends", StringComparison.Ordinal)]).Select(match => match.Value),
             file => Assert.True(
                 File.Exists(Path.Combine(ServerProcess.RepositoryRoot, file)) || File.Exists(Path.Combine(ServerProcess.RepositoryRoot, "Auth", file)), file));
+
+    [Fact]
+    public void Every_line_of_the_minimum_bar_is_met_by_rows_of_the_table()
+    {
+        var lines = BarRow().Matches(Page).Select(match => (Number: match.Groups[1].Value, Ids: match.Groups[2].Value.Split(", "))).ToList();
+
+        Assert.Equal(Enumerable.Range(1, 15).Select(number => $"{number}"), lines.Select(line => line.Number));
+        Assert.All(lines, line => Assert.Empty(line.Ids.Except(Rows.Select(row => row.Id))));
+    }
+
+    [GeneratedRegex(@"^\| (\d+) \| [^|]+ \| [^|]+ \| ((?:[A-Z]{2}-\d\d(?:, )?)+) \|", RegexOptions.Multiline)]
+    private static partial Regex BarRow();
 
     [GeneratedRegex(@"\| `(\w+)` \| (reader|editor|owner) \|")]
     private static partial Regex RoleRow();

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Encodings.Web;
 
-namespace McpFilesServer.Dev;
+namespace McpFilesServer.Front;
 
 /// <summary>HTML as an interpolated string: what is written is markup, what is put in is text and gets encoded, always. Forgetting it is not possible.</summary>
 [InterpolatedStringHandler]

@@ -160,8 +160,8 @@ internal sealed class Envelope : IDisposable
     /// <summary>What the decision rests on must be there and of its type. Nothing is taken for something else.</summary>
     private static string? MistypedParam(JsonElement parameters, string? method)
     {
-        // The SDK reads these outside of its own error handling, so they are read here as it will read them.
-        if (method == RequestMethods.Initialize && !Reads<InitializeRequestParams>(parameters))
+        // The SDK reads these outside of its own error handling, so they are read here as it will read them. In 2026-07-28 there is no such method, and it gets none of it.
+        if (method == RequestMethods.Initialize && Text(Member(parameters, "_meta"), MetaKeys.ProtocolVersion) != ProtocolHeaders.Modern && !Reads<InitializeRequestParams>(parameters))
         {
             return "protocolVersion, capabilities, clientInfo";
         }

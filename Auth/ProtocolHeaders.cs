@@ -35,7 +35,9 @@ internal static class ProtocolHeaders
             return Refusal.HeaderMismatch("The MCP-Protocol-Version header must be sent and equal the version in _meta.");
         }
 
-        var wanted = message.Method == RequestMethods.Initialize ? message.Param("protocolVersion") ?? "" : null;
+        // A message that carries its version in itself has no use for one that takes a handshake.
+        var retried = message.MetaVersion is null ? served : [Modern];
+        var wanted = message.Method == RequestMethods.Initialize && message.MetaVersion != Modern ? message.Param("protocolVersion") ?? "" : null;
         if (wanted is not null && version.Count > 0 && wanted != version)
         {
             return Refusal.HeaderMismatch("The MCP-Protocol-Version header and the protocolVersion of initialize differ.");
@@ -44,7 +46,7 @@ internal static class ProtocolHeaders
         // Without a header it is a client of before 2025-06-18, which knew none, or one that initializes and says its version in the body.
         var declared = version.Count > 0 ? version.ToString() : wanted ?? Legacy[^1];
         return served.Contains(declared) && !(wanted == Modern && version.Count == 0)
-            ? null : Refusal.VersionNotServed(served, declared.Length > 32 ? declared[..32] : declared);
+            ? null : Refusal.VersionNotServed(retried, declared.Length > 32 ? declared[..32] : declared);
     }
 
     private static Refusal? ModernFault(HttpRequest request, Envelope message)

@@ -28,6 +28,8 @@ internal sealed class Surface
     /// <summary>The most resources that one stream can be subscribed to.</summary>
     public const int MaxSubscriptions = 50;
 
+    private const string LoggingSetLevel = "logging/setLevel";
+
     /// <summary>What a client needs to talk to the server at all. A valid token suffices; none of it reads or changes anybody's data.</summary>
     private static readonly string[] Protocol =
     [
@@ -99,7 +101,8 @@ internal sealed class Surface
             RequestMethods.PromptsGet => _prompts.GetValueOrDefault(message.Target!),
             RequestMethods.ResourcesRead => Resource(message.Target!),
             RequestMethods.CompletionComplete => _completions.GetValueOrDefault(message.Completes!),
-            RequestMethods.SubscriptionsListen => Listening(message.Subscriptions!),
+            RequestMethods.SubscriptionsListen => Listening(method, message.Subscriptions!),
+            RequestMethods.ResourcesSubscribe or RequestMethods.ResourcesUnsubscribe => Listening(method, [message.Param("uri") ?? ""]),
             _ => _methods[method],
         };
         refusal = operation is null ? Refusal.UnknownTarget(method) : null;
@@ -111,6 +114,9 @@ internal sealed class Surface
         RequestMethods.ToolsCall or RequestMethods.PromptsGet or RequestMethods.ResourcesRead or RequestMethods.CompletionComplete => true,
         // Older clients have no such streams, and resources/subscribe would need a session.
         RequestMethods.SubscriptionsListen => !legacy && _methods.ContainsKey(method),
+        // What 2026-07-28 has done away with.
+        RequestMethods.Initialize or RequestMethods.Ping or RequestMethods.ResourcesSubscribe or RequestMethods.ResourcesUnsubscribe or LoggingSetLevel =>
+            legacy && _methods.ContainsKey(method),
         _ => _methods.ContainsKey(method),
     };
 
@@ -118,10 +124,10 @@ internal sealed class Surface
         _resources.FirstOrDefault(entry => entry.Resource.IsMatch(uri)).Operation;
 
     /// <summary>To hear of a resource takes what it takes to read it.</summary>
-    private Operation? Listening(IReadOnlyList<string> uris)
+    private Operation? Listening(string method, IReadOnlyList<string> uris)
     {
         var resources = uris.Select(Resource).ToList();
-        var listen = _methods[RequestMethods.SubscriptionsListen];
+        var listen = _methods[method];
         return resources.Contains(null) ? null : listen with { Scopes = [.. listen.Scopes.Union(resources.SelectMany(resource => resource!.Scopes))] };
     }
 
@@ -134,6 +140,11 @@ internal sealed class Surface
             (RequestMethods.ResourcesList, handlers.ListResourcesHandler),
             (RequestMethods.ResourcesTemplatesList, handlers.ListResourceTemplatesHandler),
             (RequestMethods.SubscriptionsListen, handlers.SubscriptionsListenHandler),
+            (RequestMethods.ResourcesSubscribe, handlers.SubscribeToResourcesHandler),
+            (RequestMethods.ResourcesUnsubscribe, handlers.UnsubscribeFromResourcesHandler),
+#pragma warning disable MCP9005 // "deprecated", because 2026-07-28 has no such method; a fork that serves it to older clients gets it behind the gateway, too
+            (LoggingSetLevel, handlers.SetLoggingLevelHandler),
+#pragma warning restore MCP9005
         ]
         where handled.Handler is not null
         select KeyValuePair.Create(

@@ -95,6 +95,8 @@ internal static class Protocol
         server.AddEventHandler<HandleTokenRequestContext>(rule => rule.UseScopedHandler<CommandGrant>());
         server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<RefreshRule>()
             .SetOrder(EvaluateGeneratedTokens.Descriptor.Order + 500));
+        server.AddEventHandler<ProcessSignInContext>(rule => rule.UseSingletonHandler<GrantedScope>()
+            .SetOrder(AttachSignInParameters.Descriptor.Order + 500));
     }
 }
 
@@ -145,6 +147,23 @@ internal sealed class RefreshRule : IOpenIddictServerHandler<ProcessSignInContex
         if (context.EndpointType is OpenIddictServerEndpointType.Token && (context.Request.IsAuthorizationCodeGrantType() || context.Request.IsRefreshTokenGrantType()))
         {
             context.GenerateRefreshToken = context.IncludeRefreshToken = true;
+        }
+
+        return default;
+    }
+}
+
+/// <summary>
+/// RFC 6749 §5.1 lets a provider leave out the scope of a token when it is the one that was asked for, and OpenIddict does. Some clients then no longer know what
+/// they hold, and ask for less at the next refresh. So it is always said.
+/// </summary>
+internal sealed class GrantedScope : IOpenIddictServerHandler<ProcessSignInContext>
+{
+    public ValueTask HandleAsync(ProcessSignInContext context)
+    {
+        if (context is { EndpointType: OpenIddictServerEndpointType.Token, IncludeAccessToken: true, AccessTokenPrincipal: { } token })
+        {
+            context.Response.Scope = string.Join(' ', token.GetScopes());
         }
 
         return default;

@@ -125,6 +125,25 @@ public sealed class HeaderAttacks(Target target)
             reply.Body.GetProperty("error").GetProperty("data").GetProperty("supported").EnumerateArray().Select(item => item.GetString()));
     }
 
+    [Fact]
+    [Trait("Attack", "B11")]
+    public async Task A_message_that_says_its_version_itself_is_told_the_ones_that_server_discover_names()
+    {
+        var unknown = Message.Of("tools/list", []);
+        var reply = await target.RefusesAsync(Expected.VersionNotServed, unknown.With(unknown.Body.Replace("2026-07-28", "2099-01-01", StringComparison.Ordinal)).WithHeader("MCP-Protocol-Version", "2099-01-01"), Token);
+
+        Assert.Equal(["2026-07-28"], reply.Body.GetProperty("error").GetProperty("data").GetProperty("supported").EnumerateArray().Select(item => item.GetString()));
+    }
+
+    [Theory]
+    [Trait("Attack", "B11")]
+    [InlineData("{}")]
+    [InlineData("""{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}""")]
+    [InlineData("""{"protocolVersion":"2026-07-28","capabilities":{},"clientInfo":{"name":"x","version":"1"}}""")]
+    [InlineData("""{"protocolVersion":7}""")]
+    public async Task A_version_without_a_handshake_has_no_initialize_whatever_its_params(string parameters) =>
+        await target.RefusesAsync(Expected.UnknownMethod(legacy: false), Message.Of("initialize", JsonNode.Parse(parameters)!.AsObject()), Token);
+
     [Theory]
     [Trait("Attack", "own: two versions")]
     [InlineData("MCP-Protocol-Version: 2025-11-25\n")]

@@ -52,6 +52,11 @@ public sealed class SurfaceTests(Server server)
         [
             ("resources/list", handlers => handlers.ListResourcesHandler = (_, _) => default),
             ("subscriptions/listen", handlers => handlers.SubscriptionsListenHandler = (_, _) => default),
+            ("resources/subscribe", handlers => handlers.SubscribeToResourcesHandler = (_, _) => default),
+            ("resources/unsubscribe", handlers => handlers.UnsubscribeFromResourcesHandler = (_, _) => default),
+#pragma warning disable MCP9005 // "deprecated": older clients know it
+            ("logging/setLevel", handlers => handlers.SetLoggingLevelHandler = (_, _) => default),
+#pragma warning restore MCP9005
         ])
         {
             var options = new McpServerOptions();

@@ -131,6 +131,19 @@ public sealed class AuthorizationCodeTests(SharedDevServer shared) : IClassFixtu
         Assert.Equal("invalid_scope", Error(body));
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("files:read offline_access")]
+    [InlineData("files:read")]
+    public async Task Every_answer_says_the_scope_of_its_token_also_when_it_is_the_one_that_was_asked_for(string? asked)
+    {
+        var (_, first) = await _browser.RedeemAsync(_client, await _browser.CodeAsync(_client));
+        var (_, second) = await _browser.RefreshAsync(_client, first.GetProperty("refresh_token").GetString()!, asked);
+
+        Assert.All((JsonElement[])[first, second], body =>
+            Assert.Equal(new JsonWebToken(body.GetProperty("access_token").GetString()).GetClaim("scope").Value, body.GetProperty("scope").GetString()));
+    }
+
     [Fact]
     public async Task A_client_that_never_asks_for_offline_access_can_refresh_too_and_the_person_is_told()
     {

@@ -22,6 +22,9 @@ internal sealed class McpRemote : IAsyncDisposable
         _person = AnswerAsync($"{server.Provider}authorize?");
     }
 
+    /// <summary>What the assistant has been asked, oldest first. It says yes.</summary>
+    public List<string> Asked { get; } = [];
+
     /// <summary>The id that the provider gave it.</summary>
     public string ClientId { get; private set; } = "";
 
@@ -36,7 +39,7 @@ internal sealed class McpRemote : IAsyncDisposable
         var remote = new McpRemote(server, browser, options);
         try
         {
-            var greeting = await remote.AskAsync("initialize", new { protocolVersion = "2025-11-25", capabilities = new { }, clientInfo = new { name = "An assistant", version = "1" } });
+            var greeting = await remote.AskAsync("initialize", new { protocolVersion = "2025-11-25", capabilities = new { elicitation = new { } }, clientInfo = new { name = "An assistant", version = "1" } });
             Assert.Equal("mcp-files-server", greeting.GetProperty("result").GetProperty("serverInfo").GetProperty("name").GetString());
             await remote.SendAsync(new { jsonrpc = "2.0", method = "notifications/initialized" });
             return remote;
@@ -89,6 +92,13 @@ internal sealed class McpRemote : IAsyncDisposable
             await foreach (var line in _process.Output.ReadAllAsync(_limit.Token))
             {
                 var message = JsonElement.Parse(line);
+                if (message.TryGetProperty("method", out var method) && method.GetString() == "elicitation/create")
+                {
+                    Asked.Add(message.GetProperty("params").GetProperty("message").GetString()!);
+                    await SendAsync(new { jsonrpc = "2.0", id = message.GetProperty("id"), result = new { action = "accept", content = new { confirm = true } } });
+                    continue;
+                }
+
                 if (message.TryGetProperty("id", out var answered) && answered.TryGetInt32(out var number) && number == id)
                 {
                     return message;

@@ -20,6 +20,9 @@ internal static class NodeClients
     /// <summary>A program of our own around the official TypeScript clients, both generations.</summary>
     public const string Asking = "../ask.mjs";
 
+    /// <summary>Another one, that also signs in and stays.</summary>
+    public const string Assistant = "../assistant.mjs";
+
     /// <summary>A third-party OpenID provider.</summary>
     private const string Provider = "oidc-provider/lib/index.js";
 
@@ -37,10 +40,13 @@ internal static class NodeClients
     }
 
     /// <summary>Starts a client, or skips the test and says what is not installed.</summary>
-    public static NodeProcess Start(string script, params IEnumerable<string> arguments)
+    public static NodeProcess Start(string script, params IEnumerable<string> arguments) => StartAt(null, new Dictionary<string, string>(), script, arguments);
+
+    /// <summary>Starts a client in a home that outlives it, with these environment variables.</summary>
+    public static NodeProcess StartAt(string? home, IReadOnlyDictionary<string, string> environment, string script, params IEnumerable<string> arguments)
     {
         var node = Node() ?? throw Missing("node is not installed.");
-        return new NodeProcess(node, [Installed(script), .. arguments]);
+        return new NodeProcess(node, [Installed(script), .. arguments], home, environment);
     }
 
     /// <summary>The same for a client that needs node 22 or newer.</summary>
@@ -121,10 +127,11 @@ internal static class NodeClients
     }
 }
 
-/// <summary>A Node program with a home of its own and no browser. However the test ends, the program is killed and its home removed.</summary>
+/// <summary>A Node program with a home of its own and no browser. However the test ends, the program is killed and its home removed, unless that was given to it.</summary>
 internal sealed class NodeProcess : IAsyncDisposable
 {
-    private readonly string _home = Directory.CreateTempSubdirectory("mcp-client-").FullName;
+    private readonly string _home;
+    private readonly bool _ownHome;
     private readonly Process _process;
     private readonly Task _output;
     private readonly Task _errors;
@@ -132,8 +139,10 @@ internal sealed class NodeProcess : IAsyncDisposable
     private readonly Channel<string> _errorLines = Channel.CreateUnbounded<string>();
     private readonly ConcurrentQueue<string> _log = new();
 
-    public NodeProcess(string node, IEnumerable<string> arguments)
+    public NodeProcess(string node, IEnumerable<string> arguments, string? home = null, IReadOnlyDictionary<string, string>? more = null)
     {
+        _ownHome = home is null;
+        _home = home ?? Directory.CreateTempSubdirectory("mcp-client-").FullName;
         var start = new ProcessStartInfo(node, arguments)
         {
             RedirectStandardInput = true,
@@ -142,6 +151,11 @@ internal sealed class NodeProcess : IAsyncDisposable
             WorkingDirectory = _home,
         };
         Isolate(start.Environment);
+        foreach (var (name, value) in more ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
         _process = Process.Start(start)!;
         _output = PumpAsync(_process.StandardOutput, _outputLines.Writer);
         _errors = PumpAsync(_process.StandardError, _errorLines.Writer);
@@ -174,7 +188,10 @@ internal sealed class NodeProcess : IAsyncDisposable
         await _process.WaitForExitAsync();
         await Task.WhenAny(Task.WhenAll(_output, _errors), Task.Delay(TimeSpan.FromSeconds(10)));
         _process.Dispose();
-        Directory.Delete(_home, recursive: true);
+        if (_ownHome)
+        {
+            Directory.Delete(_home, recursive: true);
+        }
     }
 
     /// <summary>Nothing of this machine's settings, proxies and sign-ins, and a browser that does nothing: the test is the browser.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
     public int SignIns { get; private set; }
 
     /// <summary>What the person presses; without it, Allow.</summary>
-    public Func<ConsentPage, bool> Approves { get; init; } = _ => true;
+    public Func<ConsentPage, bool> Approves { get; set; } = _ => true;
 
     /// <summary>Opens the page that a client sent the person to, and returns where the provider sends the browser in the end.</summary>
     public async Task<Uri> VisitAsync(Uri page, CancellationToken cancellationToken)
@@ -65,6 +65,16 @@ internal sealed partial class ScriptedBrowser(string user = "alice") : IDisposab
                 await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken);
             }
         }
+    }
+
+    /// <summary>Opens the page with what the person has connected, and disconnects this client.</summary>
+    public async Task DisconnectAsync(Uri provider, string client, CancellationToken cancellationToken)
+    {
+        var page = new Uri(provider, "/authorize/account");
+        var html = await GetAsync(page, cancellationToken);
+        Assert.Contains($"""<button name="client" value="{client}" """.TrimEnd(), html, StringComparison.Ordinal);
+        var done = await SubmitAsync(page, html, "/authorize/account/disconnect", ("client", client), cancellationToken);
+        Assert.EndsWith("?done=disconnected", done.AbsoluteUri, StringComparison.Ordinal);
     }
 
     /// <summary>The parameters of a URL.</summary>

@@ -1,5 +1,4 @@
 using McpFilesServer.Tests.Host;
-using ModelContextProtocol.Authentication;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
 using Xunit;
@@ -9,14 +8,12 @@ namespace McpFilesServer.Tests.EndToEnd;
 /// <summary>The official C# client, which speaks 2026-07-28, with nothing but the server's URL and a person at a browser.</summary>
 public sealed class SdkClientTests(Server server)
 {
-    private const string Name = "A client made with the C# SDK";
-
     [Fact]
     public async Task The_csharp_client_finds_registers_and_steps_up_by_itself_and_the_person_sees_each_scope_in_words()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         using var browser = new ScriptedBrowser();
-        var login = new Login(browser);
+        var login = new CsharpLogin(browser);
         await using var transport = new HttpClientTransport(login.Options(server.Resource));
         await using var client = await McpClient.CreateAsync(transport, cancellationToken: limit.Token);
         Assert.Equal("2026-07-28", client.NegotiatedProtocolVersion);
@@ -28,7 +25,7 @@ public sealed class SdkClientTests(Server server)
         Assert.Equal("bread\nbutter\napples\ntea\n", Assert.IsType<TextContentBlock>(read.Content[0]).Text);
 
         var consent = Assert.Single(browser.Consents);
-        Assert.Equal((Name, "alice", login.RedirectUri.Authority, true), (consent.Client, consent.User, consent.AnswerGoesTo, consent.WarnsOfLoopback));
+        Assert.Equal((CsharpLogin.Name, "alice", login.RedirectUri.Authority, true), (consent.Client, consent.User, consent.AnswerGoesTo, consent.WarnsOfLoopback));
         Assert.Equal(["files:read", "offline_access", "projects:read"], consent.Names.Order());
 
         var created = await CallAsync(client, "create_project", new { title = "Made after a step-up" }, limit.Token);
@@ -60,7 +57,7 @@ public sealed class SdkClientTests(Server server)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         using var browser = new ScriptedBrowser { Approves = consent => !consent.Scopes.ContainsKey("projects:write") };
-        var login = new Login(browser);
+        var login = new CsharpLogin(browser);
         await using var transport = new HttpClientTransport(login.Options(server.Resource));
         await using var client = await McpClient.CreateAsync(transport, cancellationToken: limit.Token);
 
@@ -82,43 +79,5 @@ public sealed class SdkClientTests(Server server)
             tool, arguments.GetType().GetProperties().ToDictionary(property => property.Name, property => property.GetValue(arguments)), cancellationToken: cancellationToken);
         Assert.NotEqual(true, result.IsError);
         return result;
-    }
-
-    /// <summary>What a program has to bring to the SDK's client: a name, a place for the answer, and a browser.</summary>
-    private sealed class Login(ScriptedBrowser browser)
-    {
-        /// <summary>On loopback, as RFC 8252 has it; nothing listens there, because the browser hands the answer over.</summary>
-        public Uri RedirectUri { get; } = new($"http://127.0.0.1:{Server.FreePort()}/callback");
-
-        /// <summary>The id that the provider gave it.</summary>
-        public string ClientId { get; private set; } = "";
-
-        /// <summary>The parameters of the last answer.</summary>
-        public IReadOnlyDictionary<string, string> Answer { get; private set; } = new Dictionary<string, string>();
-
-        public HttpClientTransportOptions Options(string resource) => new()
-        {
-            Endpoint = new Uri(resource),
-            OAuth = new ClientOAuthOptions
-            {
-                RedirectUri = RedirectUri,
-                DynamicClientRegistration = new DynamicClientRegistrationOptions { ClientName = Name, ResponseDelegate = KeepAsync },
-                AuthorizationCallbackHandler = AuthorizeAsync,
-            },
-        };
-
-        private Task KeepAsync(DynamicClientRegistrationResponse registration, CancellationToken cancellationToken)
-        {
-            ClientId = registration.ClientId;
-            return Task.CompletedTask;
-        }
-
-        private async Task<AuthorizationResult?> AuthorizeAsync(AuthorizationCallbackContext context, CancellationToken cancellationToken)
-        {
-            var callback = await browser.VisitAsync(context.AuthorizationUri, cancellationToken);
-            Assert.StartsWith(RedirectUri.AbsoluteUri + "?", callback.AbsoluteUri, StringComparison.Ordinal);
-            Answer = ScriptedBrowser.Parameters(callback);
-            return new AuthorizationResult { Code = Answer.GetValueOrDefault("code"), State = Answer["state"], Iss = Answer["iss"] };
-        }
     }
 }

@@ -40,8 +40,8 @@ internal static class AuthSetup
     {
         services.AddHttpContextAccessor();
         services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
-        services.AddSingleton<Surface>().AddSingleton<DownstreamTargets>().AddSingleton<Exchange>().AddSingleton<ExchangePlaces>().AddSingleton<ExchangedTokenRules>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>();
-        services.AddSingleton<IAuthorizationHandler, Gateway>().AddHostedService<StartRecord>();
+        services.AddSingleton<Surface>().AddSingleton<DownstreamTargets>().AddSingleton<Exchange>().AddSingleton<ExchangePlaces>().AddSingleton<ExchangedTokenRules>().AddSingleton<GatewayAnswers>().AddSingleton<FailedAuthentications>().AddSingleton<Hints>();
+        services.AddSingleton<IAuthorizationHandler, Gateway>().AddHostedService<StartRecord>().AddHostedService<IssuersAtStart>();
         services.AddTransient<DownstreamTrail>().ConfigureHttpClientDefaults(client => client.AddHttpMessageHandler<DownstreamTrail>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
@@ -79,7 +79,8 @@ internal static class AuthSetup
             services.AddKeyedSingleton(scheme, (provider, _) => new IssuerKeys(
                 issuer,
                 new KeyDocuments(provider.GetRequiredService<IHttpClientFactory>().CreateClient(KeyDocuments.Client), builder.Environment.IsDevelopment()),
-                provider.GetRequiredService<TimeProvider>()));
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<Hints>()));
             schemes.AddJwtBearer(scheme, _ => { });
             services.AddOptions<JwtBearerOptions>(scheme).Configure<IServiceProvider>((options, provider) => TokenValidation.Configure(
                 options, issuer, issuer.Audience ?? mcp.Resource, auth.ClockSkew, provider, provider.GetRequiredKeyedService<IssuerKeys>(scheme)));

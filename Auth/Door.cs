@@ -9,7 +9,7 @@ namespace McpFilesServer.Auth;
 /// What is refused before anybody asks who is calling: a host name that is not this server's (DNS rebinding), a request that came in the clear, a body
 /// that is too large, a browser page of another origin. Applies to every route.
 /// </summary>
-internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironment environment, Surface surface, IAudit audit, GatewayMetrics metrics, GatewayAnswers answers)
+internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironment environment, Surface surface, IAudit audit, GatewayMetrics metrics, GatewayAnswers answers, Hints hints)
 {
     private readonly bool _httpsOnly = new Uri(mcp.Resource).Scheme == "https";
     private readonly HashSet<string> _hosts = [.. mcp.Hosts(environment)];
@@ -29,6 +29,7 @@ internal sealed class Door(RequestDelegate next, McpOptions mcp, IHostEnvironmen
         }
 
         metrics.Decided(refusal);
+        hints.After(refusal, context);
         GatewayTrace.Decided(context, null, null, refusal);
         await audit.RecordAsync(AuditRecord.Of(context, surface.PolicyVersion, null, null, null, refusal), context.RequestAborted);
         await answers.WriteAsync(context, refusal);

@@ -14,7 +14,7 @@ internal sealed class GatewayRequirement : IAuthorizationRequirement;
 /// </summary>
 internal sealed class Gateway(
     Surface surface, AuthOptions auth, McpOptions mcp, LimitsOptions options, CallLimits limits, OpenStreams streams, IQuestions questions, Sessions sessions,
-    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, ILogger<Gateway> log)
+    TokenStanding standing, FailedAuthentications failures, Exchange exchange, IAudit audit, Hints hints, ILogger<Gateway> log)
     : AuthorizationHandler<GatewayRequirement>
 {
     /// <summary>How long a decision may take, the exchange included. After that the answer is no.</summary>
@@ -160,6 +160,11 @@ internal sealed class Gateway(
     private void Show(HttpContext http, Operation? operation, Envelope? message, Refusal? refusal)
     {
         limits.Metrics.Decided(refusal);
+        if (refusal is not null)
+        {
+            hints.After(refusal, http);
+        }
+
         GatewayTrace.Decided(http, operation, message, refusal);
     }
 

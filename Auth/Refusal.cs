@@ -102,7 +102,7 @@ internal sealed record Refusal(int Status, int Code, string Message, string Reas
     public static Refusal InvalidParams(string message) => new(400, -32602, message, "invalid_params");
 
     public static Refusal VersionNotServed(IReadOnlyList<string> supported, string requested) =>
-        new(400, -32022, "This protocol version is not served.", "version_not_served") { Data = new { supported, requested } };
+        new(400, -32022, $"This protocol version is not served; these are: {string.Join(", ", supported)}. Update the client.", "version_not_served") { Data = new { supported, requested } };
 
     public static Refusal UnknownMethod(bool legacy) => new(legacy ? 200 : 404, -32601, "This method is not served.", "unknown_method");
 

@@ -32,6 +32,7 @@ internal static class DataSetup
         services.AddSingleton<Projects>().AddSingleton<Members>().AddSingleton<History>().AddSingleton<Workspaces>().AddSingleton<Places>().AddSingleton<Files>().AddSingleton<BytesInFlight>();
         services.AddSingleton<WalkSlots>().AddSingleton<Searches>().AddSingleton<TrashTable>().AddSingleton<Quotas>().AddSingleton<Trash>().AddSingleton<Changes>();
         services.AddSingleton<IRevocations, Revocations>().AddSingleton<IQuestions, Questions>();
+        services.AddHostedService(_ => new StorageOwner(directory));
         services.AddHostedService<Welcome>().AddHostedService<Mounts>().AddHostedService<TrashKeeper>().AddHostedService(provider => provider.GetRequiredService<Workspaces>());
         builder.AddGraph();
         services.AddHealthChecks().AddCheck<StorageHealth>("storage", tags: ["ready"]);

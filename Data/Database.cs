@@ -67,6 +67,15 @@ internal sealed class Database : IDisposable
         return options;
     }
 
+    /// <summary>Opens a file that no other process can hold as well, until it is closed. The content does not matter.</summary>
+    /// <exception cref="IOException">Another one holds it.</exception>
+    public static FileStream Hold(string file)
+    {
+        var options = OwnerOnly(FileMode.OpenOrCreate);
+        options.Share = FileShare.None;
+        return new FileStream(file, options);
+    }
+
     /// <summary>Copies a database as it is at one moment, while others read and write it. Only its owner may read the copy, too.</summary>
     /// <exception cref="IOException">The copy is there already.</exception>
     /// <exception cref="SqliteException">The database is not there, or cannot be read.</exception>

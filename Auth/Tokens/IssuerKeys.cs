@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
@@ -10,7 +11,7 @@ internal sealed class IssuerUnavailableException(string message, Exception? inne
 /// The signing keys of one issuer, from its discovery document. A token that names an unknown key causes a fetch: one that brings new keys is
 /// free, so that a rollover fails nobody; one that brings nothing starts a pause, so that junk cannot make this server flood its issuer.
 /// </summary>
-internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever documents, TimeProvider time) : IConfigurationManager<OpenIdConnectConfiguration>
+internal sealed class IssuerKeys(IssuerOptions issuer, KeyDocuments documents, TimeProvider time, Hints hints) : IConfigurationManager<OpenIdConnectConfiguration>
 {
     /// <summary>After a fetch for an unknown key that brought nothing new.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
@@ -96,7 +97,7 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
             var configuration = await DiscoverAsync(deadline.Token);
             if (!IsOwn(configuration.Issuer))
             {
-                throw new IssuerUnavailableException($"The discovery document of {issuer.Authority} is that of another issuer.");
+                throw new IssuerUnavailableException($"its discovery document is that of {JsonSerializer.Serialize(configuration.Issuer)}. Set Authority to exactly the name that the issuer has for itself.");
             }
 
             var keys = new Keys(configuration, configuration.SigningKeys.Select(key => key.KeyId).Where(id => id is not null).ToHashSet(StringComparer.Ordinal), time.GetUtcNow());
@@ -104,11 +105,16 @@ internal sealed class IssuerKeys(IssuerOptions issuer, IDocumentRetriever docume
             _notBefore = forUnknownKey && !broughtNew ? keys.Fetched + Pause : default;
             _keys = keys;
             _failure = null;
+            if (documents.Time is { } there)
+            {
+                hints.IssuerTime(issuer, there);
+            }
         }
         catch (Exception e)
         {
             _failure = e;
             _notBefore = time.GetUtcNow() + Retry;
+            hints.IssuerAway(issuer, e);
         }
     }
 

@@ -12,6 +12,9 @@ internal sealed class KeyDocuments(HttpClient http, bool loopbackMayBePlain) : I
     /// <summary>The client that <see cref="KeyDocuments"/> takes.</summary>
     public const string Client = "IssuerKeys";
 
+    /// <summary>What time it was by the issuer's clock when it last answered; null when it does not say.</summary>
+    public DateTimeOffset? Time { get; private set; }
+
     public static void Configure(IServiceCollection services) =>
         services.AddHttpClient(Client, client => client.MaxResponseContentBufferSize = 256 * 1024)
             .ConfigurePrimaryHttpMessageHandler(() => new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -20,14 +23,16 @@ internal sealed class KeyDocuments(HttpClient http, bool loopbackMayBePlain) : I
     {
         if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || !(uri.Scheme == "https" || (loopbackMayBePlain && uri.IsLoopback && uri.Scheme == "http")))
         {
-            throw new IssuerUnavailableException("A document of the issuer is not at an https address.");
+            throw new IssuerUnavailableException("a document of it is not at an https address. Set Authority to an https issuer whose discovery document has https addresses.");
         }
 
         using var response = await http.GetAsync(uri, cancel);
+        // A cache on the way says how old its copy is (RFC 9111 §5.1).
+        Time = response.Headers.Date + (response.Headers.Age ?? TimeSpan.Zero);
         return response.IsSuccessStatusCode
             ? await response.Content.ReadAsStringAsync(cancel)
             : throw new IssuerUnavailableException(
-                $"The issuer answered {(int)response.StatusCode}.", new HttpRequestException(null, null, response.StatusCode));
+                $"it answered {(int)response.StatusCode} to its discovery or its keys. Correct Authority, or look there.", new HttpRequestException(null, null, response.StatusCode));
     }
 
     /// <summary>Whether fetching failed because there is no such document, and not in another way. The library wraps what was thrown here.</summary>

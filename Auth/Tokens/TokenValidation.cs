@@ -10,7 +10,14 @@ namespace McpFilesServer.Auth;
 /// <summary>Why a presented token was not accepted. For the audit; the client only hears <c>invalid_token</c>.</summary>
 /// <param name="Reason">A stable snake_case word.</param>
 /// <param name="Unavailable">The issuer or the revocations could not be asked: nobody's fault who calls, so 503 and not 401.</param>
-internal sealed record TokenFault(string Reason, bool Unavailable = false);
+internal sealed record TokenFault(string Reason, bool Unavailable = false)
+{
+    /// <summary>With whose keys the token was looked at.</summary>
+    public IssuerOptions? Issuer { get; init; }
+
+    /// <summary>What a token that its issuer signed says in place of what it should. For <see cref="Hints"/>.</summary>
+    public string? Came { get; init; }
+}
 
 /// <summary>
 /// One bearer scheme for each issuer, so that a token is only ever checked with its own issuer's keys. Every request is validated
@@ -34,8 +41,8 @@ internal static class TokenValidation
         options.TokenValidationParameters = Parameters(issuer, audience, issuer.Profile == TokenProfile.Entra ? Entra.Types : Rfc9068.Types, skew, time);
         options.Events = new JwtBearerEvents
         {
-            OnMessageReceived = context => RequireKeysAsync(context, keys),
-            OnAuthenticationFailed = context => Fault(context.HttpContext, "token_invalid"),
+            OnMessageReceived = context => RequireKeysAsync(context, keys, issuer),
+            OnAuthenticationFailed = context => Fault(context.HttpContext, FaultOf(context.Exception) with { Issuer = issuer }),
             OnTokenValidated = async context =>
             {
                 if (ReadCaller(context, issuer, skew, time) is { } caller)
@@ -53,7 +60,7 @@ internal static class TokenValidation
     public static TokenValidationParameters Parameters(IssuerOptions issuer, string audience, string[] types, TimeSpan skew, TimeProvider time) => new()
     {
         ValidateIssuer = true,
-        IssuerValidator = (iss, _, _) => issuer.Issues(iss) ? iss : throw new SecurityTokenInvalidIssuerException(),
+        IssuerValidator = (iss, _, _) => issuer.Issues(iss) ? iss : throw new SecurityTokenInvalidIssuerException { InvalidIssuer = iss },
         ValidateAudience = true,
         // The default takes `resource/` for `resource`. RFC 8707 §2 knows no such thing.
         AudienceValidator = (audiences, _, _) => audiences.Contains(audience, StringComparer.Ordinal),
@@ -105,7 +112,7 @@ internal static class TokenValidation
     }
 
     /// <summary>Fetches the issuer's keys before the token is looked at, so that an unreachable issuer is told from a bad token.</summary>
-    private static async Task RequireKeysAsync(MessageReceivedContext context, IssuerKeys keys)
+    private static async Task RequireKeysAsync(MessageReceivedContext context, IssuerKeys keys, IssuerOptions issuer)
     {
         // The only place of a token is one Authorization header (RFC 6750 §2.1): no form, no query, no second header.
         context.Token = Bearer(context.HttpContext);
@@ -123,7 +130,7 @@ internal static class TokenValidation
             if (kid is null || !await keys.HasAsync(kid, context.HttpContext.RequestAborted))
             {
                 context.Fail("The key of the token is unknown.");
-                await Fault(context.HttpContext, kid is null ? "token_names_no_key" : "token_key_unknown");
+                await Fault(context.HttpContext, new TokenFault(kid is null ? "token_names_no_key" : "token_key_unknown") { Issuer = issuer });
             }
         }
         catch (IssuerUnavailableException)
@@ -140,7 +147,7 @@ internal static class TokenValidation
         if (caller is null)
         {
             context.Fail(reason);
-            _ = Fault(context.HttpContext, reason);
+            _ = Fault(context.HttpContext, new TokenFault(reason) { Issuer = issuer });
         }
 
         return caller;
@@ -168,13 +175,23 @@ internal static class TokenValidation
     }
 
     /// <summary>The first fault is the one that counts.</summary>
-    private static Task Fault(HttpContext context, string reason)
+    private static Task Fault(HttpContext context, TokenFault fault)
     {
         if (context.Features.Get<TokenFault>() is null)
         {
-            context.Features.Set(new TokenFault(reason));
+            context.Features.Set(fault);
         }
 
         return Task.CompletedTask;
     }
+
+    /// <summary>The library looks at the signature first: the other exceptions are about what an issuer has signed.</summary>
+    private static TokenFault FaultOf(Exception exception) => exception switch
+    {
+        SecurityTokenInvalidAudienceException { InvalidAudience: var audience } => new("token_audience") { Came = audience },
+        SecurityTokenInvalidIssuerException { InvalidIssuer: var issuer } => new("token_issuer") { Came = issuer },
+        SecurityTokenInvalidTypeException => new("token_type"),
+        SecurityTokenInvalidLifetimeException => new("token_expired"),
+        _ => new("token_invalid"),
+    };
 }

@@ -34,6 +34,36 @@ internal static class ServerProcess
         }
     }
 
+    /// <summary>Runs it until a line of its output is what a test waits for; after a minute it is killed, which is a failure.</summary>
+    /// <returns>That line.</returns>
+    public static async Task<string> RunUntilAsync(Func<string, bool> isIt, params (string Key, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(Program).Assembly.Location]) { RedirectStandardOutput = true, WorkingDirectory = RepositoryRoot };
+        foreach (var (key, value) in environment)
+        {
+            start.Environment[key] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        try
+        {
+            while (await process.StandardOutput.ReadLineAsync(limit.Token) is { } line)
+            {
+                if (isIt(line))
+                {
+                    return line;
+                }
+            }
+
+            throw new InvalidOperationException("It ended without saying that.");
+        }
+        finally
+        {
+            process.Kill(entireProcessTree: true);
+        }
+    }
+
     /// <summary>The folder of the solution.</summary>
     public static string RepositoryRoot { get; } = Find(AppContext.BaseDirectory);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using McpFilesServer.Tests.Host;
 using Xunit;
 
@@ -10,8 +11,8 @@ public sealed class TemplateTests : IDisposable
     private static readonly (string From, string To)[] Names =
         [("Zed.Orders", "McpFilesServer"), ("zed.orders", "mcpfilesserver"), ("zed-orders", "mcp-files-server"), ("zed_orders", "mcp_files_server")];
 
-    // Has an id of its own for user secrets.
-    private static readonly string[] Own = ["McpFilesServer.csproj"];
+    // One has an id of its own for user secrets; the other does not ask for an order of usings that is that of this name.
+    private static readonly string[] Own = ["McpFilesServer.csproj", ".editorconfig"];
 
     private readonly string _folder = Directory.CreateTempSubdirectory("mcp-files-template-").FullName;
 
@@ -28,21 +29,28 @@ public sealed class TemplateTests : IDisposable
         Assert.DoesNotContain(files, file => file.Contains(".git/", StringComparison.Ordinal) || file.Contains(".data/", StringComparison.Ordinal)
             || file.Contains("artifacts/", StringComparison.Ordinal) || file.Contains("node_modules/", StringComparison.Ordinal) || file.Contains(".template.config", StringComparison.Ordinal));
         Assert.Contains("packages.lock.json", files);
+        var (port, provider) = (Port(made, "Settings.cs"), Port(made, "dev/DevOptions.cs"));
+        Assert.NotEqual(port, provider);
+        Assert.DoesNotContain(port, (string[])[":5080", ":5081"]);
         Assert.All(files, file =>
         {
             var text = File.ReadAllText(Path.Combine(made, file));
-            Assert.DoesNotMatch("(?i)mcp.?files.?server", $"{file} {text}");
+            Assert.DoesNotMatch("(?i)mcp.?files.?server|:508[01]", $"{file} {text}");
             if (!Own.Contains(Back(file)))
             {
-                Assert.Equal(File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, Back(file))), Back(text));
+                Assert.Equal(File.ReadAllText(Path.Combine(ServerProcess.RepositoryRoot, Back(file))), Back(text).Replace(port, ":5080", StringComparison.Ordinal).Replace(provider, ":5081", StringComparison.Ordinal));
             }
         });
         Assert.DoesNotContain("5d0a3c0e-6f0f-4a57-9a47-3b7c0f6f9f11", await File.ReadAllTextAsync(Path.Combine(made, "Zed.Orders.csproj")), StringComparison.Ordinal);
+        Assert.DoesNotMatch("(?m)^dotnet_sort_", await File.ReadAllTextAsync(Path.Combine(made, ".editorconfig")));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static string Back(string text) => Names.Aggregate(text, (was, name) => was.Replace(name.From, name.To, StringComparison.Ordinal));
+
+    /// <summary>The port that a file of the project names, with its colon.</summary>
+    private static string Port(string made, string file) => Regex.Match(File.ReadAllText(Path.Combine(made, file)), "http://localhost(:[0-9]+)").Groups[1].Value;
 
     private static async Task NewAsync(params IEnumerable<string> arguments)
     {

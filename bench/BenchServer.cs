@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
@@ -165,25 +164,8 @@ internal sealed class BenchServer : IAsyncDisposable
         return response.StatusCode == expected ? body : throw new InvalidOperationException($"{(int)response.StatusCode} {body}");
     }
 
-    /// <summary>A read of a text file of so many bytes, whose answer is looked at no more than it must be: the client takes processor time, too.</summary>
-    public async Task ReadAsync(string token, string arguments, int size)
-    {
-        using var request = Request(token, "read_text_file", arguments);
-        using var response = await Http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await using var body = await response.Content.ReadAsStreamAsync();
-        var buffer = ArrayPool<byte>.Shared.Rent(64 * 1024);
-        var (length, read) = (0, 0);
-        while ((read = await body.ReadAsync(buffer)) > 0)
-        {
-            length += read;
-        }
-
-        ArrayPool<byte>.Shared.Return(buffer);
-        if (response.StatusCode != HttpStatusCode.OK || length < size)
-        {
-            throw new InvalidOperationException($"{(int)response.StatusCode} {length}");
-        }
-    }
+    /// <summary>A call of a tool as bytes, as an older client makes it.</summary>
+    public byte[] Call(string token, string tool, string arguments) => Wire.Request(Resource, token, Message(tool, arguments));
 
     public async ValueTask DisposeAsync()
     {
@@ -212,12 +194,14 @@ internal sealed class BenchServer : IAsyncDisposable
     {
         var request = new HttpRequestMessage(HttpMethod.Post, Resource)
         {
-            Content = new StringContent($$$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{{tool}}}","arguments":{{{arguments}}}}}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent(Message(tool, arguments), Encoding.UTF8, "application/json"),
         };
         request.Headers.Accept.ParseAdd("application/json, text/event-stream");
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return request;
     }
+
+    private static string Message(string tool, string arguments) => $$$"""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"{{{tool}}}","arguments":{{{arguments}}}}}""";
 
     private static string ResourceAt(int port) => $"http://localhost:{port}/mcp";
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
@@ -10,7 +9,7 @@ internal static class CallsScenario
 {
     private const string List = """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""";
 
-    private const int Calls = 2000;
+    private const int Calls = 5000;
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -19,7 +18,7 @@ internal static class CallsScenario
         await using var ours = await BenchServer.StartAsync(issuer);
         await using var unaudited = await BenchServer.StartHostedAsync(issuer, "unaudited");
         await using var typescript = await BenchServer.StartTypeScriptAsync(ours.Storage, issuer, await ToolsAsync(issuer, ours));
-        var (file, arguments) = await ReadingScenario.FillAsync(issuer, ours, unaudited);
+        var (_, arguments) = await ReadingScenario.FillAsync(issuer, ours, unaudited);
 
         Console.WriteLine($"{Environment.ProcessorCount} processors, {turns} interleaved turns of {Calls} calls, medians");
         Console.WriteLine("| call | server | calls a second | beside | ratio |");
@@ -28,28 +27,21 @@ internal static class CallsScenario
         {
             if (typescript is not null)
             {
-                await CompareAsync($"tools/list, {atOnce} at once", turns, atOnce, ("TypeScript SDK", server => List(typescript)), ("this server", _ => List(ours)));
-                await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("TypeScript SDK", _ => Refused(typescript)), ("this server", _ => Refused(ours)));
+                await CompareAsync($"tools/list, {atOnce} at once", turns, atOnce, ("TypeScript SDK", () => List(typescript)), ("this server", () => List(ours)));
+                await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("TypeScript SDK", () => Refused(typescript)), ("this server", () => Refused(ours)));
             }
 
-            await CompareAsync($"4 KiB read, {atOnce} at once", turns, atOnce, ("without an audit", _ => Read(unaudited, 1)), ("this server", _ => Read(ours, 0)));
+            await CompareAsync($"4 KiB read, {atOnce} at once", turns, atOnce, ("without an audit", () => Read(unaudited, 1)), ("this server", () => Read(ours, 0)));
         }
 
         return 0;
 
-        Func<Task> List(BenchServer server)
-        {
-            var token = issuer.Token(server.Resource, "files:read");
-            return () => server.PostAsync(token, CallsScenario.List, HttpStatusCode.OK);
-        }
+        (BenchServer, byte[], HttpStatusCode) List(BenchServer server) => (server, Wire.Request(server.Resource, issuer.Token(server.Resource, "files:read"), CallsScenario.List), HttpStatusCode.OK);
 
-        Func<Task> Refused(BenchServer server) => () => server.PostAsync(null, CallsScenario.List, HttpStatusCode.Unauthorized);
+        (BenchServer, byte[], HttpStatusCode) Refused(BenchServer server) => (server, Wire.Request(server.Resource, null, CallsScenario.List), HttpStatusCode.Unauthorized);
 
-        Func<Task> Read(BenchServer server, int index)
-        {
-            var token = issuer.Token(server.Resource, "files:read");
-            return () => server.ReadAsync(token, arguments[index], file);
-        }
+        (BenchServer, byte[], HttpStatusCode) Read(BenchServer server, int index) =>
+            (server, server.Call(issuer.Token(server.Resource, "files:read"), "read_text_file", arguments[index]), HttpStatusCode.OK);
     }
 
     /// <summary>The tools of this server in a file, so that both list the same.</summary>
@@ -63,30 +55,27 @@ internal static class CallsScenario
     }
 
     /// <summary>Measures in turns, and says how the others do beside the first.</summary>
-    public static async Task<double> CompareAsync(string call, int turns, int atOnce, params (string Name, Func<string, Func<Task>> Call)[] servers)
+    public static async Task CompareAsync(string call, int turns, int atOnce, params (string Name, Func<(BenchServer Server, byte[] Request, HttpStatusCode Status)> Call)[] servers)
     {
         var rates = servers.ToDictionary(server => server.Name, _ => new List<double>());
-        for (var turn = -2; turn < turns; turn++)
+        for (var turn = -3; turn < turns; turn++)
         {
             foreach (var (name, prepare) in servers)
             {
-                var one = prepare(name);
-                var watch = Stopwatch.StartNew();
-                await Parallel.ForEachAsync(Enumerable.Range(0, Calls), new ParallelOptions { MaxDegreeOfParallelism = atOnce }, async (_, _) => await one());
+                var (server, request, status) = prepare();
+                using var load = new Load(server, status);
+                var (rate, _) = await load.RunAsync([request], Calls, atOnce);
                 if (turn >= 0)
                 {
-                    rates[name].Add(Calls / watch.Elapsed.TotalSeconds);
+                    rates[name].Add(rate);
                 }
             }
         }
 
-        var ratio = 1.0;
         foreach (var (name, _) in servers)
         {
-            ratio = ReadingScenario.Median(rates[name].Zip(rates[servers[0].Name], (one, other) => one / other));
+            var ratio = ReadingScenario.Median(rates[name].Zip(rates[servers[0].Name], (one, other) => one / other));
             Console.WriteLine($"| {call} | {name} | {ReadingScenario.Median(rates[name]):F0} | {servers[0].Name} | {ratio:F2} |");
         }
-
-        return ratio;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
@@ -33,22 +34,19 @@ internal static class GrowthScenario
         await using var projects = await BenchServer.StartAsync(issuer);
         await using var few = await BenchServer.StartHostedAsync(issuer, "0");
         await using var many = await BenchServer.StartHostedAsync(issuer, "180");
-        var (file, arguments) = await ReadingScenario.FillAsync(issuer, small, records, projects, few, many);
+        var (_, arguments) = await ReadingScenario.FillAsync(issuer, small, records, projects, few, many);
         await FillAsync(records, "audit.db", Records, new { count = 1_000_000 });
         await FillAsync(projects, "server.db", Projects, new { count = 10_000, issuer = issuer.Authority });
 
         Console.WriteLine($"{Environment.ProcessorCount} processors, {turns} interleaved turns, 4 KiB reads, 16 at once, medians");
         Console.WriteLine("| call | server | calls a second | beside | ratio |");
         Console.WriteLine("|---|---|---|---|---|");
-        await CallsScenario.CompareAsync("read", turns, 16, ("10 records", _ => Read(small, 0)), ("1,000,000 records", _ => Read(records, 1)), ("10,000 projects", _ => Read(projects, 2)));
-        await CallsScenario.CompareAsync("read", turns, 16, ("as many tools as there are", _ => Read(few, 3)), ("180 more", _ => Read(many, 4)));
+        await CallsScenario.CompareAsync("read", turns, 16, ("10 records", () => Read(small, 0)), ("1,000,000 records", () => Read(records, 1)), ("10,000 projects", () => Read(projects, 2)));
+        await CallsScenario.CompareAsync("read", turns, 16, ("as many tools as there are", () => Read(few, 3)), ("180 more", () => Read(many, 4)));
         return 0;
 
-        Func<Task> Read(BenchServer server, int index)
-        {
-            var token = issuer.Token(server.Resource, "files:read");
-            return () => server.ReadAsync(token, arguments[index], file);
-        }
+        (BenchServer, byte[], HttpStatusCode) Read(BenchServer server, int index) =>
+            (server, server.Call(issuer.Token(server.Resource, "files:read"), "read_text_file", arguments[index]), HttpStatusCode.OK);
     }
 
     private static async Task FillAsync(BenchServer server, string database, string fill, object values)

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 
 namespace McpFilesServer.Data;
 
-/// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, each in a transaction.</summary>
+/// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, all that are new in one transaction.</summary>
 internal sealed class Database : IDisposable
 {
     private readonly string _connectionString;
@@ -136,17 +136,17 @@ internal sealed class Database : IDisposable
         connection.Open();
         connection.Execute("pragma journal_mode = wal");
         connection.Execute("create table if not exists schema_version (version integer not null primary key)");
+        using var transaction = connection.BeginTransaction(IsolationLevel.Serializable);
         foreach (var (version, script) in Scripts(schema))
         {
-            using var transaction = connection.BeginTransaction(IsolationLevel.Serializable);
             if (connection.ExecuteScalar<long>("select count(*) from schema_version where version = @version", new { version }, transaction) == 0)
             {
                 connection.Execute(script, transaction: transaction);
                 connection.Execute("insert into schema_version (version) values (@version)", new { version }, transaction);
             }
-
-            transaction.Commit();
         }
+
+        transaction.Commit();
     }
 
     private static IEnumerable<(int Version, string Script)> Scripts(string schema)

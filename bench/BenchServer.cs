@@ -207,7 +207,7 @@ internal sealed class BenchServer : IAsyncDisposable
 
     private async Task ReadyAsync()
     {
-        for (var i = 0; i < 300 && !_process.HasExited; i++)
+        for (var i = 0; i < 3000 && !_process.HasExited; i++)
         {
             try
             {
@@ -221,7 +221,7 @@ internal sealed class BenchServer : IAsyncDisposable
                 // Not yet.
             }
 
-            await Task.Delay(100);
+            await Task.Delay(10);
         }
 
         throw new InvalidOperationException("The server did not start.");

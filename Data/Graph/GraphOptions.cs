@@ -54,6 +54,6 @@ internal sealed partial class GraphOptions : ISettings
     }
 
     /// <summary>No address: its last part begins with a letter.</summary>
-    [GeneratedRegex(@"^(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"^(\*\.)?([a-z0-9-]+\.)+[a-z][a-z0-9-]*$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex HostName();
 }

@@ -146,6 +146,8 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         var batch = new List<Pending>(MaxBatch);
         while (await _queue.Reader.WaitToReadAsync())
         {
+            // To the end of the line: who is about to record something as well comes first, so that a commit is for many when there are many, and at once when there are few.
+            await Task.Yield();
             Collect(batch);
             Write(batch);
         }

@@ -67,7 +67,7 @@ internal static class FrontPage
             <dt>Status</dt><dd class="state{(isReady ? "" : " off")}">{(isReady ? "Ready" : "Not ready. Try again in a minute; whoever runs it finds the reason in its log")}</dd>
             <dt>Address</dt><dd><code>{mcp.Resource}</code></dd>
             <dt>You sign in at</dt>{app.Services.GetRequiredService<AuthOptions>().Issuers.Select(issuer => (Html)$"<dd>{SignIn(issuer.Authority)}</dd>")}
-            <dt>Protocol</dt><dd>MCP 2026-07-28{(mcp.LegacyClients ? ", back to 2025-03-26" : "")}</dd>
+            <dt>Protocol</dt><dd>MCP 2026-07-28</dd>{(mcp.LegacyClients ? (Html)$"<dd>and older, back to 2025-03-26</dd>" : default)}
             <dt>Runs as</dt><dd>{app.Environment.EnvironmentName}{Version(app)}</dd>
             </dl>
             """;

@@ -45,6 +45,8 @@ public sealed class ClientKindsTests : IAsyncLifetime
         // Sign-in, at a port that the client chose late.
         var consent = await browser.SignInAsync(Browser.Request(client, ("redirect_uri", "http://127.0.0.1:9876/callback"), ("scope", "files:read")));
         Assert.Contains(name, consent, StringComparison.Ordinal);
+        // The settings, or the host of the document, stand for a name; for one that the client gave itself nobody does.
+        Assert.Equal(kind == "dynamic", consent.Contains("Nobody has checked this program.", StringComparison.Ordinal));
         var (status, first) = await browser.RedeemAsync(client, (await browser.DecideAsync(consent))["code"], redirectUri: "http://127.0.0.1:9876/callback");
         Assert.Equal(HttpStatusCode.OK, status);
         AssertToken(first, client, "files:read");

@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Text.RegularExpressions;
 using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
@@ -36,29 +35,9 @@ public sealed partial class ReadmeTests(Server server)
     }
 
     [Fact]
-    public void Every_setting_is_in_the_table_of_settings()
-    {
-        var settings = typeof(ISettings).Assembly.GetTypes().Where(type => type is { IsInterface: false } && type.IsAssignableTo(typeof(ISettings)))
-            .SelectMany(type => Keys((string)type.GetProperty("Section")!.GetValue(null)!, type));
-
-        Assert.All(settings, setting => Assert.Contains($"| `{setting}` |", Readme, StringComparison.Ordinal));
-    }
-
-    [Fact]
     public void Every_file_that_is_linked_is_there() =>
         Assert.All(Link().Matches(Readme).Select(match => match.Groups[1].Value).Where(link => !link.StartsWith("http", StringComparison.Ordinal)), link =>
             Assert.True(Path.Exists(Path.Combine(ServerProcess.RepositoryRoot, link)), link));
-
-    private static IEnumerable<string> Keys(string prefix, Type type) =>
-        type.GetProperties(BindingFlags.Public | BindingFlags.Instance).Where(property => property.CanWrite).SelectMany(property =>
-            property.PropertyType is { IsGenericType: true } list && list.GetGenericArguments() is [var item]
-                && list.GetGenericTypeDefinition() != typeof(Nullable<>)
-                ? item == typeof(string) ? [$"{prefix}:{property.Name}:N"]
-                    : item.Name == "WelcomeMember" ? [$"{prefix}:{property.Name}:N:…"]
-                    : Keys($"{prefix}:{property.Name}:N", item)
-                : property.PropertyType is { IsClass: true } section && section != typeof(string)
-                    ? Keys($"{prefix}:{property.Name}", section)
-                    : [$"{prefix}:{property.Name}"]);
 
     [GeneratedRegex("^\\| `([a-z_:/{}+]+)` \\| `([a-z: ]+)` \\|", RegexOptions.Multiline)]
     private static partial Regex ToolRow();

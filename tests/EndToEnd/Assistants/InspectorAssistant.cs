@@ -20,6 +20,11 @@ internal sealed class InspectorAssistant(string resource, ScriptedBrowser browse
 
     public override async Task<JsonElement> CallAsync(string tool, object arguments)
     {
+        if (OperatingSystem.IsWindows())
+        {
+            throw NodeClients.Missing("On Windows the Inspector opens the real browser, and nothing can stand in for it.");
+        }
+
         await using var process = NodeClients.StartAt(_home, Environment, NodeClients.Inspector,
         [
             "--cli", resource, "--transport", "http", "--protocol-era", era, "--connect-timeout", "60000", "--format", "json",

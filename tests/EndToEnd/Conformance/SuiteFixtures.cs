@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
@@ -27,6 +28,25 @@ internal static class SuiteFixtures
 
     /// <summary>The header of a WAV file that has no sound in it.</summary>
     private static readonly byte[] Wav = Convert.FromBase64String("UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=");
+
+    /// <summary>Much of what JSON Schema 2020-12 has, as the suite wants it.</summary>
+    private const string Schema =
+        """
+        {
+          "$schema": "https://json-schema.org/draft/2020-12/schema",
+          "type": "object",
+          "$defs": { "address": { "$anchor": "addressDef", "type": "object", "properties": { "street": { "type": "string" }, "city": { "type": "string" } } } },
+          "properties": {
+            "name": { "type": "string" }, "address": { "$ref": "#/$defs/address" }, "contactMethod": { "type": "string", "enum": ["phone", "email"] },
+            "phone": { "type": "string" }, "email": { "type": "string" }
+          },
+          "allOf": [{ "anyOf": [{ "required": ["phone"] }, { "required": ["email"] }] }],
+          "if": { "properties": { "contactMethod": { "const": "phone" } }, "required": ["contactMethod"] },
+          "then": { "required": ["phone"] },
+          "else": { "required": ["email"] },
+          "additionalProperties": false
+        }
+        """;
 
     /// <summary>Puts all of them into a server.</summary>
     public static void AddTo(IServiceCollection services)
@@ -61,6 +81,8 @@ internal static class SuiteFixtures
         Tool("test_logging_tool", [RequiresScope(Scope)] (McpServer server, CancellationToken cancellationToken) => LogAsync(server, 1, cancellationToken)),
         Tool("test_sampling", [RequiresScope(Scope)] (string prompt) => $"The model was asked: {prompt}"),
         Tool("test_elicitation", [RequiresScope(Scope)] (string message) => $"The person was asked: {message}"),
+        Tool("test_header_tool", [RequiresScope(Scope)] ([McpHeader("Region")] string region) => $"In {region}."),
+        WithSchema(Tool("json_schema_2020_12_tool", [RequiresScope(Scope)] () => "It is only listed.")),
         .. SuiteQuestions.ToolsWithoutArguments.Select(name => Tool(name, [RequiresScope(Scope)] () => "All questions were answered (state-ok).")),
     ];
 
@@ -116,6 +138,13 @@ internal static class SuiteFixtures
         [new() { Role = Role.User, Content = content }, new() { Role = Role.User, Content = new TextContentBlock { Text = "Look at this." } }];
 
     private static McpServerTool Tool(string name, Delegate run) => McpServerTool.Create(run, Declared.Tool(name));
+
+    /// <summary>With words that a client has to get as they are.</summary>
+    private static McpServerTool WithSchema(McpServerTool tool)
+    {
+        tool.ProtocolTool.InputSchema = JsonElement.Parse(Schema);
+        return tool;
+    }
 
     private static McpServerPrompt Prompt(string name, Delegate run) => McpServerPrompt.Create(run, new() { Name = name, Title = name, Description = "A prompt for tests." });
 

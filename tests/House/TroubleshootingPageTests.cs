@@ -56,6 +56,7 @@ public sealed partial class TroubleshootingPageTests(Server shared) : IDisposabl
     [InlineData("Mcp__Resourse", "x", "a name of a setting that there is not")]
     public async Task A_server_that_does_not_start_says_why_in_the_line_of_the_page(string key, string value, string row)
     {
+        Assert.SkipWhen(row == "https without a certificate" && !OperatingSystem.IsLinux(), "The SDK keeps its certificate for development where another HOME does not hide it.");
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         await File.WriteAllTextAsync(Path.Combine(_folder, "bad.pfx"), "not a certificate");

@@ -138,7 +138,7 @@ internal sealed class AuditDatabase : IDisposable
 
         public Writer(Database database)
         {
-            Connection = database.OpenAlone("pragma synchronous = full; pragma busy_timeout = 5000");
+            Connection = database.OpenAlone("pragma synchronous = full");
             _head = new Statement(Connection, HeadText);
             _insert = new Statement(Connection, InsertText, ["$sequence", .. AuditChain.Columns.Select(column => "$" + column), "$hash"]);
         }

@@ -11,9 +11,9 @@ internal static class GrowthScenario
     private const string Records =
         """
         with recursive n (i) as (select 1 union all select i + 1 from n where i < @count)
-        insert into audit (recorded_at, kind, decision, reason, policy_version, issuer, subject, client, token_id, method, target, arguments_digest, scopes_needed, scopes_held)
+        insert into audit (recorded_at, kind, decision, reason, policy_version, issuer, subject, client, token_id, method, target, arguments_digest, scopes_needed, scopes_held, hash)
         select '2026-01-01T00:00:00.000Z', 'decision', 'allow', 'scopes_held', 'bench', 'https://issuer.example', hex(randomblob(8)), 'bench', hex(randomblob(16)), 'tools/call', 'read_text_file',
-               lower(hex(randomblob(32))), 'files:read', 'files:read'
+               lower(hex(randomblob(32))), 'files:read', 'files:read', lower(hex(randomblob(32)))
         from n
         """;
 

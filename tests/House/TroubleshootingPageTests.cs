@@ -7,6 +7,7 @@ using McpFilesServer.Auth;
 using McpFilesServer.Tests.Host;
 using McpFilesServer.Tools;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Hosting;
@@ -181,9 +182,12 @@ public sealed partial class TroubleshootingPageTests(Server shared) : IDisposabl
     public async Task In_Production_the_issuers_are_asked_as_soon_as_the_server_is_up()
     {
         var port = Server.FreePort();
+        // A fork's own downstream APIs: its tools do not start without them.
+        var apis = new ConfigurationBuilder().AddJsonFile(Path.Combine(ServerProcess.RepositoryRoot, "appsettings.Development.json")).Build().GetSection("Downstream").AsEnumerable()
+            .Where(setting => setting.Value is not null).Select(setting => (setting.Key.Replace(":", "__", StringComparison.Ordinal), setting.Value!));
         var started = ServerProcess.RunUntilAsync(
-            line => line.Contains("cannot be had", StringComparison.Ordinal), ("HOME", _folder), ("ASPNETCORE_ENVIRONMENT", "Production"), ("Storage__Directory", Path.Combine(_folder, "data")), ("Urls", $"http://localhost:{port}"),
-            ("Mcp__Resource", "https://files.example.com/mcp"), ("Auth__Issuers__0__Authority", "https://idp.invalid/"));
+            line => line.Contains("cannot be had", StringComparison.Ordinal), [.. apis, ("HOME", _folder), ("ASPNETCORE_ENVIRONMENT", "Production"), ("Storage__Directory", Path.Combine(_folder, "data")), ("Urls", $"http://localhost:{port}"),
+            ("Mcp__Resource", "https://files.example.com/mcp"), ("Auth__Issuers__0__Authority", "https://idp.invalid/")]);
 
         Assert.Contains("Auth:Issuers:0:Authority: the keys of https://idp.invalid/ cannot be had: ", await started, StringComparison.Ordinal);
     }

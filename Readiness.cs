@@ -28,7 +28,7 @@ internal sealed class Readiness(HealthCheckService checks, IHostApplicationLifet
             check = _check;
         }
 
-        return !lifetime.ApplicationStopping.IsCancellationRequested && await Task.WhenAny(check, Task.Delay(Longest)) == check && await check;
+        return !lifetime.ApplicationStopping.IsCancellationRequested && await Task.WhenAny(check, Task.Delay(Longest, time)) == check && await check;
     }
 
     private async Task<bool> CheckAsync() => (await checks.CheckHealthAsync(check => check.Tags.Contains("ready"))).Status == HealthStatus.Healthy;

@@ -34,7 +34,7 @@ internal sealed class Audit : IAudit, IAsyncDisposable
     private readonly Channel<Pending> _following = Channel.CreateBounded<Pending>(new BoundedChannelOptions(MaxKept) { SingleReader = true });
     private readonly ITimer _minute;
     private readonly ITimer _nudge;
-    private readonly Task _writer;
+    private readonly Thread _writer;
     private long _lost;
     private int _nudged;
 
@@ -43,7 +43,9 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         (_database, _anonymous, _metrics, _time, _log) = (database, new AnonymousRecords(options.AnonymousPerMinute, time), metrics, time, log);
         metrics.Observe(() => _queue.Reader.Count + _following.Reader.Count);
         _nudge = time.CreateTimer(_ => Wake(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-        _writer = Task.Run(WriteAllAsync);
+        // A thread of its own: it spends its time waiting for the disk, and must not do so in a place of those that serve requests.
+        _writer = new Thread(WriteAll) { IsBackground = true, Name = "Audit" };
+        _writer.Start();
         _minute = time.CreateTimer(_ => FollowAll(_anonymous.Counted()), null, TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10));
     }
 
@@ -99,7 +101,7 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         await _nudge.DisposeAsync();
         if (_queue.Writer.TryComplete())
         {
-            await _writer;
+            _writer.Join();
             _database.Dispose();
         }
     }
@@ -141,13 +143,13 @@ internal sealed class Audit : IAudit, IAsyncDisposable
         _queue.Writer.TryWrite(Pending.Nothing);
     }
 
-    private async Task WriteAllAsync()
+    private void WriteAll()
     {
         var batch = new List<Pending>(MaxBatch);
-        while (await _queue.Reader.WaitToReadAsync())
+        while (_queue.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
         {
-            // To the end of the line: who is about to record something as well comes first, so that a commit is for many when there are many, and at once when there are few.
-            await Task.Yield();
+            // Who is about to record something as well comes first, so that a commit is for many when there are many, and at once when there are few.
+            Thread.Yield();
             Collect(batch);
             Write(batch);
         }

@@ -26,6 +26,7 @@ try
         return done;
     }
 
+    WarmUp.Begin();
 #if DEBUG
     // An issuer with sign-in pages and a stand-in for Microsoft Graph, so that the whole pattern runs on one machine.
     if (builder.Environment.IsDevelopment())

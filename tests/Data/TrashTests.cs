@@ -359,7 +359,7 @@ public sealed class TrashTests
         }
         finally
         {
-            Run("umount", path);
+            Run("umount", "-l", path);
         }
     }
 

@@ -8,8 +8,12 @@ namespace McpFilesServer.Tests.Host;
 internal sealed class LogLines(string category) : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> _lines = new();
+    private readonly ConcurrentQueue<Exception> _faults = new();
 
     public IReadOnlyCollection<string> Lines => _lines;
+
+    /// <summary>The exceptions that were logged with them.</summary>
+    public IReadOnlyCollection<Exception> Faults => _faults;
 
     /// <summary>For <see cref="Server.StartAsync"/>.</summary>
     public void AddTo(IServiceCollection services) => services.AddSingleton<ILoggerProvider>(this);
@@ -20,7 +24,14 @@ internal sealed class LogLines(string category) : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => _lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        _lines.Enqueue($"{logLevel}: {formatter(state, exception)}");
+        if (exception is not null)
+        {
+            _faults.Enqueue(exception);
+        }
+    }
 
     public void Dispose()
     {

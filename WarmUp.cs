@@ -33,6 +33,7 @@ internal static class WarmUp
     private static Task AllAsync()
     {
         Tool();
+        Resource();
         Schema();
         Messages();
         Database();
@@ -42,6 +43,8 @@ internal static class WarmUp
     private static void Tool() => _ = McpServerTool.Create(
         ([StringLength(1)] string text, [Range(1, 2)] int? number, string[] list, bool flag = true) => new DirectoryListing("", []),
         new() { UseStructuredContent = true, SerializerOptions = ToolsSetup.Json });
+
+    private static void Resource() => _ = McpServerResource.Create((string project, string path) => "", new() { UriTemplate = "warm://{project}/{+path}" }).IsMatch("warm://a/b");
 
     private static void Schema() => _ = Schemas.Faults(
         Schemas.Compile("", JsonNode.Parse(

@@ -48,8 +48,9 @@ internal sealed class ApprovedSurface(JsonObject approved)
             .Select(same => $"{same.Count()} tools are called '{same.Key}', or differ from it in case alone. One would shadow the other: rename it.").ToList();
         if (problems.Count == 0)
         {
-            problems.AddRange(tools.Select(Problem).OfType<string>());
-            foreach (var (kind, primitives) in Describe(tools, prompts, resources))
+            var present = Describe(tools, prompts, resources);
+            problems.AddRange(tools.Select(tool => Problem(tool, present["tools"]![tool.ProtocolTool.Name])).OfType<string>());
+            foreach (var (kind, primitives) in present)
             {
                 problems.AddRange(Differences(kind, approved[kind]?.AsObject() ?? [], primitives!.AsObject()));
             }
@@ -112,16 +113,15 @@ internal sealed class ApprovedSurface(JsonObject approved)
     }
 
     /// <summary>What a tool must say of itself, and must not.</summary>
-    private static string? Problem(McpServerTool tool)
+    private static string? Problem(McpServerTool tool, JsonNode? said)
     {
         var (name, shown) = (tool.ProtocolTool.Name, tool.ProtocolTool);
-        var said = Texts(JsonSerializer.SerializeToNode(shown, McpJsonUtilities.DefaultOptions)!);
         return name.Length > 128 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.') ? $"A tool is called '{name}': a name has letters, digits, '_', '-' and '.', at most 128."
             : string.IsNullOrWhiteSpace(shown.Title) || string.IsNullOrWhiteSpace(shown.Description) ? $"The tool '{name}' has no Title or no [Description]. A model has nothing else to go by: say what it does."
             : shown.Description.Length > MaxDescription ? $"The description of '{name}' has more than {MaxDescription} characters. Shorten it."
             : shown.Annotations is not { ReadOnlyHint: not null, DestructiveHint: not null, IdempotentHint: not null, OpenWorldHint: not null }
                 ? $"The tool '{name}' does not state all of ReadOnly, Destructive, Idempotent and OpenWorld. The defaults are seldom true: state all four."
-            : said.Any(IsHidden) ? $"A text of '{name}' has characters that nobody sees. Take them out."
+            : Texts(said).Any(IsHidden) ? $"A text of '{name}' has characters that nobody sees. Take them out."
             : null;
     }
 

@@ -27,7 +27,7 @@ internal static class AuthSetup
         builder.WebHost.UseSockets(sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
         builder.Services.AddCors(options => Door.Cors(options, mcp));
         builder.Services.AddHealthChecks().AddCheck<IssuersHealth>("issuers", tags: ["ready"]);
-        AddGateway(builder.Services);
+        AddGateway(builder.Services, auth);
         AddRevocation(builder.Services);
         var schemes = AddTokens(builder, auth, mcp);
         if (Exchange.IsConfiguredIn(builder.Configuration))
@@ -36,7 +36,7 @@ internal static class AuthSetup
         }
     }
 
-    private static void AddGateway(IServiceCollection services)
+    private static void AddGateway(IServiceCollection services, AuthOptions auth)
     {
         services.AddHttpContextAccessor();
         services.AddSingleton<GatewayMetrics>().AddSingleton<CallLimits>().AddSingleton<OpenStreams>().AddSingleton<Sessions>();
@@ -45,7 +45,7 @@ internal static class AuthSetup
         services.AddTransient<DownstreamTrail>().ConfigureHttpClientDefaults(client => client.AddHttpMessageHandler<DownstreamTrail>());
         services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<GatewayAnswers>());
         services.AddAuthorizationBuilder().AddPolicy(Policy, policy => policy
-            .AddAuthenticationSchemes(JwtBearerDefaults.AuthenticationScheme)
+            .AddAuthenticationSchemes(auth.Issuers.Count == 1 ? TokenValidation.Scheme(0) : JwtBearerDefaults.AuthenticationScheme)
             .AddRequirements(new GatewayRequirement()));
 
         // What a tool may ask for of the decision that let it through.
@@ -63,7 +63,7 @@ internal static class AuthSetup
     }
 
     /// <summary>
-    /// A scheme for each issuer, with its own keys, and one before them that finds out whose the token is. None is the default: tokens are looked at
+    /// A scheme for each issuer, with its own keys, and for several one before them that finds out whose the token is. None is the default: tokens are looked at
     /// where the gateway stands, and nowhere else can they make work.
     /// </summary>
     private static AuthenticationBuilder AddTokens(WebApplicationBuilder builder, AuthOptions auth, McpOptions mcp)

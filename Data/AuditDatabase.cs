@@ -40,13 +40,14 @@ internal sealed class AuditDatabase : IDisposable
         try
         {
             _writer ??= new Writer(_database);
-            using var transaction = _writer.Connection.BeginTransaction();
+            _writer.Begin();
             var head = after ?? _writer.ReadHead();
-            Insert(_writer, transaction, head, records);
+            Insert(_writer, head, records);
             return head.Sequence + 1;
         }
         catch
         {
+            // What had begun ends with its connection.
             _writer?.Dispose();
             _writer = null;
             throw;
@@ -61,7 +62,7 @@ internal sealed class AuditDatabase : IDisposable
     {
         using var writer = new Writer(_database);
         var connection = writer.Connection;
-        using var transaction = connection.BeginTransaction();
+        writer.Begin();
         // By the number of the first that stays: a clock that was set back must not take away what came after.
         var last = connection.QuerySingleOrDefault<(long Sequence, string Hash)?>(
             """
@@ -70,16 +71,16 @@ internal sealed class AuditDatabase : IDisposable
               and sequence < coalesce((select min(sequence) from audit where recorded_at >= @before), (select max(sequence) from audit))
               and sequence <= (select sequence from audit_start) + @max
             order by sequence desc limit 1
-            """, new { before, max }, transaction);
+            """, new { before, max });
         if (last is not var (sequence, hash))
         {
             return 0;
         }
 
-        var removed = connection.Execute("delete from audit where sequence <= @sequence", new { sequence }, transaction);
-        connection.Execute("update audit_start set sequence = @sequence, hash = @hash", new { sequence, hash }, transaction);
+        var removed = connection.Execute("delete from audit where sequence <= @sequence", new { sequence });
+        connection.Execute("update audit_start set sequence = @sequence, hash = @hash", new { sequence, hash });
         var record = new AuditRecord { Kind = "configuration", Decision = "allow", Reason = "audit_pruned", PolicyVersion = "", Repeated = removed, About = sequence };
-        Insert(writer, transaction, writer.ReadHead(), [AuditChain.Values(record, now)]);
+        Insert(writer, writer.ReadHead(), [AuditChain.Values(record, now)]);
         return removed;
     }
 
@@ -92,7 +93,7 @@ internal sealed class AuditDatabase : IDisposable
         _anchor.Dispose();
     }
 
-    private void Insert(Writer writer, SqliteTransaction transaction, Link head, IEnumerable<object?[]> records)
+    private void Insert(Writer writer, Link head, IEnumerable<object?[]> records)
     {
         foreach (var values in records)
         {
@@ -100,7 +101,7 @@ internal sealed class AuditDatabase : IDisposable
             writer.Insert(head, values);
         }
 
-        transaction.Commit();
+        writer.Commit();
         Head = head;
         _anchor.Write(head);
     }
@@ -121,7 +122,7 @@ internal sealed class AuditDatabase : IDisposable
         }
     }
 
-    /// <summary>A connection with the two commands of every commit, planned once: to plan them takes SQLite longer than to carry them out.</summary>
+    /// <summary>A connection with the commands of every commit, planned once: to plan them takes SQLite longer than to carry them out.</summary>
     private sealed class Writer : IDisposable
     {
         // The last record, or the place where the chain begins.
@@ -133,17 +134,27 @@ internal sealed class AuditDatabase : IDisposable
             order by rank limit 1
             """;
 
+        private readonly Statement _begin;
         private readonly Statement _head;
         private readonly Statement _insert;
+        private readonly Statement _commit;
 
         public Writer(Database database)
         {
-            Connection = database.OpenAlone("pragma synchronous = full");
+            // Another process, a command of the operator, may be writing: it is waited for as long as for any other write.
+            Connection = database.OpenAlone($"pragma synchronous = full; pragma busy_timeout = {Database.Patience}000");
+            _begin = new Statement(Connection, "begin immediate");
             _head = new Statement(Connection, HeadText);
             _insert = new Statement(Connection, InsertText, ["$sequence", .. AuditChain.Columns.Select(column => "$" + column), "$hash"]);
+            _commit = new Statement(Connection, "commit");
         }
 
         public SqliteConnection Connection { get; }
+
+        /// <summary>Begins a transaction. It ends with <see cref="Commit"/>, or undone with the connection.</summary>
+        public void Begin() => Do(_begin);
+
+        public void Commit() => Do(_commit);
 
         public Link ReadHead()
         {
@@ -161,15 +172,22 @@ internal sealed class AuditDatabase : IDisposable
             }
 
             _insert.Bind(values.Length + 1, link.Hash);
-            _insert.Step();
-            _insert.Reset();
+            Do(_insert);
         }
 
         public void Dispose()
         {
+            _begin.Dispose();
             _head.Dispose();
             _insert.Dispose();
+            _commit.Dispose();
             Connection.Dispose();
+        }
+
+        private static void Do(Statement statement)
+        {
+            statement.Step();
+            statement.Reset();
         }
     }
 }

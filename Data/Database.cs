@@ -9,6 +9,9 @@ namespace McpFilesServer.Data;
 /// <summary>One SQLite file with a versioned schema. The numbered scripts of its folder are applied in order, each once, all that are new in one transaction.</summary>
 internal sealed class Database : IDisposable
 {
+    /// <summary>Seconds that a file is waited for that somebody else has locked.</summary>
+    public const int Patience = 5;
+
     private readonly string _connectionString;
     private readonly string _aloneConnectionString;
     private readonly string _file;
@@ -19,7 +22,7 @@ internal sealed class Database : IDisposable
     public Database(string file, string schema)
     {
         _file = file;
-        var settings = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = 5 };
+        var settings = new SqliteConnectionStringBuilder { DataSource = file, ForeignKeys = true, DefaultTimeout = Patience };
         _connectionString = settings.ToString();
         settings.Pooling = false;
         _aloneConnectionString = settings.ToString();

@@ -82,7 +82,7 @@ internal static class TokenValidation
     public static Func<HttpContext, string> SchemeOf(AuthOptions auth)
     {
         var schemes = auth.Issuers.SelectMany((issuer, i) => issuer.IssuerNames.Select(name => (name, Scheme(i)))).ToDictionary(StringComparer.Ordinal);
-        return schemes.Count == 1 ? _ => Scheme(0) : context => schemes.GetValueOrDefault(Part(Bearer(context), 1, "iss") ?? "", Scheme(0));
+        return context => schemes.GetValueOrDefault(Part(Bearer(context), 1, "iss") ?? "", Scheme(0));
     }
 
     public static string Scheme(int issuer) => $"Issuer:{issuer}";

@@ -1,13 +1,9 @@
-using System.Buffers.Text;
 using System.ComponentModel.DataAnnotations;
-using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Dapper;
-using McpFilesServer.Auth;
 using McpFilesServer.Tools;
 using Microsoft.Data.Sqlite;
-using Microsoft.IdentityModel.Tokens;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
@@ -25,20 +21,18 @@ internal static class WarmUp
     {
         if (Environment.ProcessorCount > 1)
         {
-            _ = Task.Run(AllAsync);
+            _ = Task.Run(All);
         }
     }
 
     /// <summary>In the order in which the start will want them.</summary>
-    /// <returns>What was found of the token; it comes last.</returns>
-    public static Task<TokenValidationResult> AllAsync()
+    public static void All()
     {
         Tool();
         Resource();
         Schema();
         Messages();
         Database();
-        return TokenAsync();
     }
 
     private static void Tool() => _ = McpServerTool.Create(
@@ -81,15 +75,5 @@ internal static class WarmUp
         memory.Execute("insert into warm (number) values (@number)", new { number = 1L }, transaction);
         _ = memory.ExecuteScalar<long>("select count(*) from warm where number = @number", new { number = 1L }, transaction);
         transaction.Commit();
-    }
-
-    /// <summary>A token that nobody has signed, looked at with a key that nobody has.</summary>
-    private static Task<TokenValidationResult> TokenAsync()
-    {
-        var issuer = new IssuerOptions { Authority = "https://issuer.invalid" };
-        var parameters = TokenValidation.Parameters(issuer, "", Rfc9068.Types, TimeSpan.Zero, TimeProvider.System);
-        parameters.IssuerSigningKey = new RsaSecurityKey(new RSAParameters { Modulus = [.. Enumerable.Repeat(byte.MaxValue, 256)], Exponent = [1, 0, 1] }) { KeyId = "none" };
-        var parts = (byte[][])[.. ((string[])["""{"alg":"RS256","typ":"at+jwt","kid":"none"}""", $$"""{"iss":"{{issuer.Authority}}","exp":1}"""]).Select(System.Text.Encoding.UTF8.GetBytes), new byte[256]];
-        return TokenValidation.Handler().ValidateTokenAsync(string.Join('.', parts.Select(part => Base64Url.EncodeToString(part))), parameters);
     }
 }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Security.Cryptography;
 using System.Text;
 using McpFilesServer.Data;
@@ -20,13 +19,13 @@ namespace McpFilesServer.Auth;
 /// <param name="IssuedAt">When the issuer made the token, by the issuer's clock.</param>
 /// <param name="ExpiresAt">When the token expires, by the issuer's clock.</param>
 internal sealed record Caller(
-    string Issuer, string Subject, string Name, string Client, string TokenId, FrozenSet<string> Scopes, bool IsApplication,
+    string Issuer, string Subject, string Name, string Client, string TokenId, IReadOnlySet<string> Scopes, bool IsApplication,
     string? Session, DateTimeOffset IssuedAt, DateTimeOffset ExpiresAt) : ICaller, IRevocable
 {
     /// <summary>From claims that have been checked; which of them are subject, client, id and scopes is for the token's profile to say.</summary>
     public static Caller Of(TokenClaims claims, string subject, string client, string tokenId, string? scopes, bool isApplication) => new(
         claims.Text("iss")!, subject, claims.Text("name") ?? subject, client, HashOf(tokenId),
-        (scopes ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal), isApplication,
+        (scopes ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal), isApplication,
         claims.Text("sid"), claims.Time("iat")!.Value, claims.Time("exp")!.Value);
 
     /// <summary>The id of a token as it is kept.</summary>

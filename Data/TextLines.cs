@@ -26,15 +26,21 @@ internal static class TextLines
 {
     private const int Block = 64 * 1024;
 
+    /// <summary>So much of the beginning shows how a file keeps its text.</summary>
+    private const int Sample = 256;
+
     /// <exception cref="System.Text.DecoderFallbackException">The file is not text.</exception>
     public static TextPart Read(OpenedFile file, LineRange range, int maxBytes, AnswerMemory memory, CancellationToken cancellationToken)
     {
-        Span<byte> start = stackalloc byte[256];
-        var encoding = TextEncoding.Of(start[..ReadFully(file, start, 0)]);
         // A little more than may be given shows that there is more. What fits takes no more than it has: a buffer of the pool is a power of two.
         var most = file.Entry.Size!.Value <= maxBytes ? (int)file.Entry.Size.Value : maxBytes + 4;
-        var lines = new Lines(file, encoding, memory, memory.Rent(Math.Max(Block, most)), most, maxBytes, cancellationToken);
-        return range.Tail is { } tail ? lines.Tail(tail) : lines.From(range.First, range.Last);
+        var buffer = memory.Rent(Math.Max(Block, most));
+        // What is to begin with the first line is read once.
+        var fromStart = range.Tail is null && range.First == 1;
+        var known = ReadFully(file, buffer.AsSpan(0, fromStart ? Math.Min(Block, most) : Sample), 0);
+        var encoding = TextEncoding.Of(buffer.AsSpan(0, Math.Min(Sample, known)));
+        var lines = new Lines(file, encoding, memory, buffer, most, maxBytes, cancellationToken);
+        return range.Tail is { } tail ? lines.Tail(tail) : lines.From(range.First, range.Last, fromStart ? known : 0);
     }
 
     private static int ReadFully(OpenedFile file, Span<byte> buffer, long offset)
@@ -55,7 +61,10 @@ internal static class TextLines
     {
         private readonly int _unit = encoding.Unit;
 
-        public TextPart From(int first, int last)
+        /// <param name="first">The first line that is wanted.</param>
+        /// <param name="last">The last.</param>
+        /// <param name="known">How many bytes of the file's beginning are in the buffer already; 0 when the first line is not that of the file.</param>
+        public TextPart From(int first, int last, int known)
         {
             var (offset, line) = ((long)encoding.Mark, 1);
             while (line < first && Skip(ref offset, first - line) is var skipped and > 0)
@@ -69,17 +78,24 @@ internal static class TextLines
             }
 
             var missing = last == int.MaxValue ? int.MaxValue : last - first + 1;
-            var (filled, end, read) = (0, 0, 1);
-            while (missing > 0 && filled <= maxBytes && read > 0)
+            var (filled, end, read) = (Math.Max(0, known - encoding.Mark), 0, 1);
+            buffer.AsSpan(known - filled, filled).CopyTo(buffer);
+            while (true)
             {
-                cancellationToken.ThrowIfCancellationRequested();
-                read = ReadFully(file, buffer.AsSpan(filled, Math.Min(Block, most - filled)), offset + filled);
-                filled += read;
                 while (last < int.MaxValue && missing > 0 && encoding.NextLine(buffer.AsSpan(end, (filled - end) & -_unit)) is var at and >= 0)
                 {
                     end += at + _unit;
                     missing--;
                 }
+
+                if (missing == 0 || filled > maxBytes || read == 0)
+                {
+                    break;
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+                read = ReadFully(file, buffer.AsSpan(filled, Math.Min(Block, most - filled)), offset + filled);
+                filled += read;
             }
 
             return missing == 0 ? Give(0, end, first, cut: false) : filled <= maxBytes ? Give(0, filled, first, cut: false) : CutEnd(first, filled);

@@ -9,7 +9,7 @@ internal static class CallsScenario
 {
     private const string List = """{"jsonrpc":"2.0","id":1,"method":"tools/list"}""";
 
-    private const int Calls = 5000;
+    private const int Calls = 20_000;
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -17,6 +17,7 @@ internal static class CallsScenario
         await using var issuer = await BenchIssuer.StartAsync();
         await using var ours = await BenchServer.StartAsync(issuer);
         await using var unaudited = await BenchServer.StartHostedAsync(issuer, "unaudited");
+        await using var bearer = await BenchServer.StartPlainAsync(ours.Storage, issuer);
         await using var typescript = await BenchServer.StartTypeScriptAsync(ours.Storage, issuer, await ToolsAsync(issuer, ours));
         var (_, arguments) = await ReadingScenario.FillAsync(issuer, ours, unaudited);
 
@@ -31,6 +32,8 @@ internal static class CallsScenario
                 await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("TypeScript SDK", () => Refused(typescript)), ("this server", () => Refused(ours)));
             }
 
+            // As much as ASP.NET Core itself can refuse: no gateway, no record, no body.
+            await CompareAsync($"no token, {atOnce} at once", turns, atOnce, ("SDK, JwtBearer", () => Refused(bearer)), ("this server", () => Refused(ours)));
             await CompareAsync($"4 KiB read, {atOnce} at once", turns, atOnce, ("without an audit", () => Read(unaudited, 1)), ("this server", () => Read(ours, 0)));
         }
 

@@ -16,7 +16,7 @@ internal static class ReadingScenario
     /// <summary>Turns before it counts: until then the servers are still compiling what they do most.</summary>
     private const int WarmUp = 3;
 
-    private static readonly (int Size, int AtOnce, int Calls)[] Loads = [(Small, 16, 5000), (Small, 64, 5000), (Large, 16, 320), (Large, 64, 320)];
+    private static readonly (int Size, int AtOnce, int Calls)[] Loads = [(Small, 16, 20_000), (Small, 64, 20_000), (Large, 16, 320), (Large, 64, 320)];
 
     public static async Task<int> RunAsync(string[] args)
     {

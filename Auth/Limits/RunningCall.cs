@@ -42,10 +42,16 @@ internal sealed class RunningCall(CallLimits limits, Identity person, TimeSpan t
     /// <summary>Reads the message. A body that does not come to its end in the time of a call is not waited for any longer.</summary>
     public async Task<(Envelope? Message, Refusal? Refusal)> ReadAsync(HttpContext http, int limit)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
-        deadline.CancelAfter(timeout);
+        using var deadline = new CancellationTokenSource();
         http.Request.Body = Counted(http.Request.Body);
-        return await RequestBody.ReadAsync(http, limit, deadline.Token);
+        var reading = RequestBody.ReadAsync(http, limit, deadline.Token);
+        if (!reading.IsCompleted)
+        {
+            // Nearly always the body came with the head, and nothing is to be waited for.
+            deadline.CancelAfter(timeout);
+        }
+
+        return await reading;
     }
 
     /// <summary>Takes what the call costs from the caller's shares. Also what is refused has a cost, or a loop of refusals would be free.</summary>

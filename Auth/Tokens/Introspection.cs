@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
@@ -104,6 +103,6 @@ internal sealed class Introspection(IssuerOptions issuer, string audience, IHttp
     }
 
     private static Caller Narrowed(Caller caller, TokenClaims answer) => answer.Scope("scope") is { } scopes
-        ? caller with { Scopes = caller.Scopes.Intersect(scopes.Split(' '), StringComparer.Ordinal).ToFrozenSet(StringComparer.Ordinal) }
+        ? caller with { Scopes = caller.Scopes.Intersect(scopes.Split(' '), StringComparer.Ordinal).ToHashSet(StringComparer.Ordinal) }
         : caller;
 }

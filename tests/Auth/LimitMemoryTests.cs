@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Diagnostics.Metrics;
 using System.Net;
 using System.Reflection;
@@ -118,7 +117,7 @@ public sealed class LimitMemoryTests
     }
 
     private static Caller Somebody(string subject) =>
-        new("https://issuer", subject, subject, "c", "t", FrozenSet<string>.Empty, IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
+        new("https://issuer", subject, subject, "c", "t", new HashSet<string>(), IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static async Task<List<WeakReference>> VisitAsync(CallLimits limits, int count)

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Diagnostics;
 using McpFilesServer.Auth;
 using McpFilesServer.Data;
@@ -75,7 +74,7 @@ public sealed class TrashTests
         var mine = await Mine.OfAsync(server);
         var trash = server.Services.GetRequiredService<Trash>();
         var alice = new Caller(
-            server.Provider.AbsoluteUri, Tokens.Alice, "alice", "test", "token", FrozenSet<string>.Empty, IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
+            server.Provider.AbsoluteUri, Tokens.Alice, "alice", "test", "token", new HashSet<string>(), IsApplication: false, Session: null, default, DateTimeOffset.MaxValue);
         var place = await server.Services.GetRequiredService<Places>().OpenAsync(alice, mine.Slug, null, McpFilesServer.Data.Role.Owner, CancellationToken.None);
         await mine.DoAsync("create_directory", new { path = "d/e/f" });
         Directory.CreateSymbolicLink(mine.On("d/link"), "/etc");

@@ -66,7 +66,7 @@ internal static class CallsScenario
             foreach (var (name, prepare) in servers)
             {
                 var (server, request, status) = prepare();
-                using var load = new Load(server, status);
+                using var load = new Load(server, status, least: status == HttpStatusCode.OK ? 1 : 0);
                 var (rate, _) = await load.RunAsync([request], Calls, atOnce);
                 if (turn >= 0)
                 {

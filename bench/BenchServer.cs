@@ -99,23 +99,22 @@ internal sealed class BenchServer : IAsyncDisposable
 
     /// <summary>This server, as it is built beside the benchmark.</summary>
     public static Task<BenchServer> StartAsync(BenchIssuer issuer, params (string Key, string Value)[] settings) =>
-        StartAsync(issuer, Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll"), FreePort(), [], settings);
+        StartAsync(issuer, new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.dll")]), FreePort(), settings);
 
     /// <summary>This server, as it was published to a folder.</summary>
-    public static Task<BenchServer> StartPublishedAsync(BenchIssuer issuer, string folder) => StartAsync(issuer, Path.Combine(folder, "McpFilesServer.dll"), FreePort(), []);
+    public static Task<BenchServer> StartPublishedAsync(BenchIssuer issuer, string folder) => StartAsync(issuer, new ProcessStartInfo(Path.Combine(folder, "McpFilesServer")), FreePort());
 
     /// <summary>This server with something exchanged: see <see cref="HostedServer"/>.</summary>
     public static Task<BenchServer> StartHostedAsync(BenchIssuer issuer, string variant)
     {
         var port = FreePort();
-        return StartAsync(issuer, Path.Combine(AppContext.BaseDirectory, "McpFilesServer.Bench.dll"), port, ["hosted", $"{port}", variant], ("DOTNET_gcServer", "1"));
+        return StartAsync(issuer, new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "McpFilesServer.Bench.dll"), "hosted", $"{port}", variant]), port, ("DOTNET_gcServer", "1"));
     }
 
-    private static async Task<BenchServer> StartAsync(BenchIssuer issuer, string program, int port, string[] arguments, params (string Key, string Value)[] settings)
+    private static async Task<BenchServer> StartAsync(BenchIssuer issuer, ProcessStartInfo start, int port, params (string Key, string Value)[] settings)
     {
         var storage = Directory.CreateTempSubdirectory("mcp-files-bench-").FullName;
         // Release has no development provider; Development lets the issuer be on this machine.
-        var start = new ProcessStartInfo("dotnet", [program, .. arguments]);
         foreach (var (key, value) in new Dictionary<string, string>
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Development",

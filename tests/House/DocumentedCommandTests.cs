@@ -28,7 +28,7 @@ public sealed partial class DocumentedCommandTests
     [InlineData("dotnet run -- chek")]
     [InlineData("dotnet run --no-build -- revoke --usr SUBJECT")]
     [InlineData("dotnet McpFilesServer.dll audit verfy")]
-    [InlineData("dotnet publish McpFileServer.csproj -c Release")]
+    [InlineData("dotnet publish Nowhere.csproj -c Release")]
     [InlineData("dotnet test --filter-namespace \"McpFilesServer.Tests.Hous*\"")]
     [InlineData("deploy/backups.sh /a /b")]
     [InlineData("npx -y mcp-remote@0.0.1 http://localhost:5080/mcp")]
